@@ -1,0 +1,19 @@
+import type { Batches, Signal } from '../model/batch.ts';
+import type { Result } from './result.ts';
+
+export interface Component {
+  /** Fail fast, return soon. Background work that it starts is its own to stop. */
+  start?(): Promise<void>;
+  /** Safe before start and safe twice; drains until `deadline` fires, then leaves nothing running. */
+  stop?(deadline: AbortSignal): Promise<void>;
+}
+
+export interface Consumer<S extends Signal> {
+  /** Bytes of the batch are borrowed until this answers. `abort` fires when nobody waits for the answer any more. */
+  consume(batch: Batches[S], abort: AbortSignal): Promise<Result>;
+}
+
+export interface Sender<S extends Signal> {
+  /** One try. Queue, retry and timeout are the pipeline's; `abort` fires at the timeout and at shutdown. */
+  send(batch: Batches[S], abort: AbortSignal): Promise<Result<Batches[S]>>;
+}

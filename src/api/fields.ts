@@ -1,0 +1,169 @@
+// The scalars and blocks that every component's config is made of. Option names are fixed here once: a synonym is a review stop.
+// YAML says units in the value (30s, 64MiB), never in the key; code gets milliseconds and bytes.
+import { z } from 'zod';
+
+const DURATION = /^(\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
+const DURATION_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const BYTES = /^(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|KiB|MiB|GiB)$/;
+const BYTE_UNITS: Record<string, number> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+
+/** "1m30s" → 90000; undefined when it is not a duration. */
+export function parseDuration(text: string): number | undefined {
+  if (text === '0') return 0;
+  if (!DURATION.test(text)) return undefined;
+  let ms = 0;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) ms += Number(amount) * DURATION_MS[unit!]!;
+  return ms;
+}
+/** "64MiB" → 67108864; undefined when it is not a size. */
+export function parseBytes(text: string): number | undefined {
+  const match = BYTES.exec(text);
+  return match ? Math.floor(Number(match[1]) * BYTE_UNITS[match[2]!]!) : undefined;
+}
+
+/** A duration such as `30s` or `1m30s`; `0` is allowed. Output: milliseconds. */
+export const duration = () =>
+  z
+    .union([z.string(), z.literal(0)])
+    .meta({ format: 'duration', examples: ['30s'] })
+    .transform((value, context) => {
+      const ms = parseDuration(String(value));
+      if (ms === undefined) context.addIssue(`"${value}" is not a duration: write a number and a unit, such as 500ms, 30s, 5m or 1h30m`);
+      return ms ?? z.NEVER;
+    });
+
+/** A size such as `64MiB`, or a plain number of bytes. Output: bytes. */
+export const bytes = () =>
+  z
+    .union([z.string(), z.number().int().nonnegative()])
+    .meta({ format: 'bytes', examples: ['64MiB'] })
+    .transform((value, context) => {
+      const size = typeof value === 'number' ? value : parseBytes(value);
+      if (size === undefined) context.addIssue(`"${value}" is not a size: write a number and a unit, such as 512KiB, 64MiB or 1GiB`);
+      return size ?? z.NEVER;
+    });
+
+/** A text that logs, print-config and errors never show. */
+export class Secret {
+  readonly #text: string;
+  constructor(text: string) {
+    this.#text = text;
+  }
+  /** The text itself; call it where it goes onto the wire and nowhere else. */
+  reveal(): string {
+    return this.#text;
+  }
+  toString(): string {
+    return '[redacted]';
+  }
+  toJSON(): string {
+    return '[redacted]';
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return '[redacted]';
+  }
+}
+export const secret = () =>
+  z
+    .string()
+    .meta({ writeOnly: true })
+    .transform(text => new Secret(text));
+
+/** `host:port`, `:port` (all addresses) or `[::1]:port`; port 0 takes a free one. */
+export const address = () =>
+  z.string().refine(text => {
+    const port = /^(?:\[[^\]]*\]|[^:]*):(\d{1,5})$/.exec(text)?.[1];
+    return port !== undefined && Number(port) <= 65_535;
+  }, 'must be host:port, such as 127.0.0.1:4040');
+
+/** Base URL of a store. */
+export const url = () =>
+  z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).transform(text => new URL(text));
+
+const basic = z
+  .strictObject({
+    username: z.string().describe('User name.'),
+    password: secret().describe('Password; best given as `${env:NAME}` or `${file:path}`.'),
+  })
+  .describe('HTTP basic authentication.');
+const bearer = z
+  .strictObject({
+    token: secret().optional().describe('The token.'),
+    token_file: z.string().optional().describe('File that holds the token; read again for each use, so that it can be rotated.'),
+  })
+  .refine(b => (b.token === undefined) !== (b.token_file === undefined), 'give either token or token_file')
+  .describe('Bearer token.');
+export const auth = () =>
+  z
+    .strictObject({ basic: basic.optional(), bearer: bearer.optional() })
+    .refine(a => (a.basic === undefined) !== (a.bearer === undefined), 'give either basic or bearer')
+    .describe('Who may send here, or who we are at the store.');
+export type Auth = z.output<ReturnType<typeof auth>>;
+
+export const serverTls = () =>
+  z
+    .strictObject({
+      cert_file: z.string().describe('PEM certificate chain.'),
+      key_file: z.string().describe('PEM private key.'),
+      client_ca_file: z.string().optional().describe('PEM of the authorities whose clients are let in; a certificate is then required.'),
+    })
+    .describe('Serve over TLS.');
+export const clientTls = () =>
+  z
+    .strictObject({
+      ca_file: z.string().optional().describe('PEM of the authorities to trust beside the system ones.'),
+      cert_file: z.string().optional().describe('PEM client certificate.'),
+      key_file: z.string().optional().describe('PEM client key.'),
+      insecure_skip_verify: z.boolean().default(false).describe('Do not check the certificate of the store.'),
+      server_name_override: z.string().optional().describe('Name expected in the certificate.'),
+    })
+    .describe('TLS settings towards an https:// endpoint.');
+
+/** The keys of everything that listens. Spread into the component's strictObject with its own default address. */
+export const listen = (endpoint: string) => ({
+  endpoint: address().default(endpoint).describe('Address to listen on, host:port. Only loopback unless you say otherwise.'),
+  tls: serverTls().optional(),
+  auth: auth().optional(),
+});
+export interface Listen {
+  readonly endpoint: string;
+  readonly tls?: z.output<ReturnType<typeof serverTls>> | undefined;
+  readonly auth?: Auth | undefined;
+}
+
+/** The keys of everything that calls a store over HTTP. `timeout` is the pipeline's (see outbox). */
+export const client = () => ({
+  endpoint: url().describe('Base URL of the store.'),
+  headers: z.record(z.string(), z.string()).default({}).describe('Headers to add to each request. `X-Scope-OrgID` here replaces the tenant of the batch.'),
+  tls: clientTls().optional(),
+  auth: auth().optional(),
+});
+
+const retry = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('Try again what may work later.'),
+    initial_interval: duration().prefault('5s').describe('Delay before the first retry.'),
+    max_interval: duration().prefault('30s').describe('Longest delay.'),
+    multiplier: z.number().min(1).default(1.5).describe('Growth of the delay.'),
+    randomization_factor: z.number().min(0).max(1).default(0.5).describe('Share of the delay that is random.'),
+    max_elapsed_time: duration().prefault('0').describe('Give a batch up after this long; 0 never does (the Collector: 300s).'),
+  })
+  .describe('Retries after failures of the store.');
+const queue = z
+  .strictObject({
+    enabled: z.boolean().default(true).describe('Without a queue the sender waits for the answer of the store.'),
+    num_consumers: z.int().min(1).max(1000).default(10).describe('Requests in flight at a time.'),
+    sizer: z.enum(['bytes', 'requests']).default('bytes').describe('What queue_size counts: payload bytes or batches.'),
+    queue_size: bytes().prefault('64MiB').describe('Capacity in units of sizer.'),
+    max_age: duration().optional().describe('Drop what waited longer; unset keeps it until there is no room.'),
+    on_full: z.enum(['drop_oldest', 'refuse']).default('drop_oldest').describe('Make room by dropping the oldest batch (counted), or refuse new ones: 429 to senders of the whole pipeline.'),
+  })
+  .describe('Queue between the pipeline and the store.');
+
+/** Keys that every exporter has; the config room validates them beside the exporter's own, the pipeline acts on them. */
+export const outbox = z.strictObject({
+  timeout: duration().prefault('5s').describe('Longest time for one request to the store.'),
+  sending_queue: queue.prefault({}),
+  retry_on_failure: retry.prefault({}),
+});
+export type OutboxConfig = z.output<typeof outbox>;

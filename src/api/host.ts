@@ -1,0 +1,59 @@
+import type { Memory } from '../model/memory.ts';
+import type { Profile } from '../model/batch.ts';
+import type { Summary } from '../model/summary.ts';
+import type { Component } from './component.ts';
+import type { Listen } from './fields.ts';
+import type { Protocol } from './http.ts';
+
+/** The only door out of a component: what it needs of the process comes from here, so that tests can hand in anything. */
+export interface Host {
+  /** `type` or `type/name`, as in the configuration. */
+  readonly id: string;
+  readonly log: Logger;
+  readonly metrics: Meter;
+  readonly clock: Clock;
+  readonly memory: Memory;
+  /** A port of the process. It opens at start; it outlives a reload and is shared by every protocol that names it. */
+  listen(at: Listen, protocol: Protocol): Component;
+  /** Types, time, counts, totals; memoised per payload. Undefined for a form that cannot be read yet and for bytes that do not parse. */
+  summary(profile: Profile): Promise<Summary | undefined>;
+  /** An extension by id, or undefined when `service.extensions` does not list it. */
+  extension<T>(id: string): T | undefined;
+  /** Health as the status API shows it. `degraded`: works, but an operator should look. `fatal`: cannot work again. */
+  report(health: Health, why?: Error): void;
+}
+
+export type Health = 'ok' | 'degraded' | 'fatal';
+
+/** Fixed lower-case phrases plus fields, never interpolation. Secrets and payload bytes do not belong in fields. */
+export interface Logger {
+  debug(phrase: string, fields?: object): void;
+  info(phrase: string, fields?: object): void;
+  warn(phrase: string, fields?: object): void;
+  error(phrase: string, fields?: object): void;
+}
+
+export type MetricLabels = Readonly<Record<string, string>>;
+export interface Instrument {
+  /** Counter: adds. Gauge: sets. Histogram: observes. */
+  record(value: number, labels?: MetricLabels): void;
+}
+export interface MetricOptions {
+  readonly help: string;
+  readonly labels?: readonly string[];
+  /** Histogram bounds, base units. */
+  readonly buckets?: readonly number[];
+}
+/** Names are `flamegate_<noun>_<unit>[_total]`, base units; `id` is added as a label. Asking twice gives the same instrument. */
+export interface Meter {
+  counter(name: string, options: MetricOptions): Instrument;
+  gauge(name: string, options: MetricOptions): Instrument;
+  histogram(name: string, options: MetricOptions): Instrument;
+}
+
+export interface Clock {
+  /** Unix milliseconds. */
+  now(): number;
+  /** Resolves after `ms`, or at once when `abort` fires; never rejects. */
+  sleep(ms: number, abort?: AbortSignal): Promise<void>;
+}

@@ -1,0 +1,63 @@
+// What `net` hands to a receiver and takes back. Plain values: protocol code is tested without a socket.
+import type { Encoding } from '../model/payload.ts';
+
+/** A request whose head has arrived; the body is read only when asked for. */
+export interface Request {
+  readonly method: string;
+  /** Path without the query, as sent. */
+  readonly path: string;
+  /** Raw query without `?`; '' when there is none. */
+  readonly query: string;
+  /** Lower-case names; repeated ones joined as node:http does. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The sender's address, for logs. */
+  readonly remote: string;
+  /** Fires when the sender goes away. */
+  readonly abort: AbortSignal;
+  /** Reads the body into a slab that stays valid until `handle` has answered. Once per request. */
+  read(options: ReadOptions): Promise<Body | BodyProblem>;
+}
+
+export interface ReadOptions {
+  /** Longest body on the wire, bytes. */
+  readonly maxBytes: number;
+  /** Longest body after Content-Encoding is undone, bytes. */
+  readonly maxInflatedBytes: number;
+}
+
+export interface Body {
+  readonly kind: 'body';
+  /** As they came, `encoding` not undone. A view on a slab; the receiver may overwrite it, nobody else has it yet. */
+  readonly bytes: Buffer;
+  readonly encoding: Encoding;
+  /** The bytes with `encoding` undone, in a slab with the same lifetime. */
+  decoded(): Promise<Body | BodyProblem>;
+}
+
+/** Why there is no body. `reason` is the label of the counter; `message` a sentence for the sender, without input bytes. */
+export interface BodyProblem {
+  readonly kind: 'problem';
+  readonly reason: 'body_too_large' | 'decompressed_too_large' | 'bad_compression' | 'unsupported_encoding' | 'body_timeout' | 'body_aborted' | 'memory_limit';
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+export interface Response {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+export interface Route {
+  /** Exact path such as `/v1/pprof`; or a suffix, written `*` + path: `'*' + '/ingest'` is any path that ends in `/ingest`. */
+  readonly path: string;
+  readonly method: 'GET' | 'POST';
+  /** Must not throw; a throw is answered 500, counted and logged once. */
+  handle(request: Request): Promise<Response>;
+}
+
+/** A protocol on a port. Several may share one; routes are tried in the order in which protocols were bound. */
+export interface Protocol {
+  readonly name: string;
+  readonly routes: readonly Route[];
+}

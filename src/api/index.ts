@@ -1,0 +1,25 @@
+// All that a component or a plugin may import, beside the values in model and the codecs in wire.
+export type { Component, Consumer, Sender } from './component.ts';
+export type {
+  ExporterFactory,
+  ExtensionFactory,
+  Factory,
+  Kind,
+  ProcessorFactory,
+  ReceiverFactory,
+} from './factory.ts';
+export { exporter, extension, processor, receiver } from './factory.ts';
+export type { Auth, Listen, OutboxConfig } from './fields.ts';
+export * as fields from './fields.ts';
+export { Secret } from './fields.ts';
+export type { Clock, Health, Host, Instrument, Logger, Meter, MetricLabels, MetricOptions } from './host.ts';
+export type { Body, BodyProblem, Protocol, ReadOptions, Request, Response, Route } from './http.ts';
+export type { Drop, Result } from './result.ts';
+export { ACCEPTED, combine } from './result.ts';
+export type { Schema, SchemaIssue, SchemaResult } from './schema.ts';
+export type { Attributes, Plain } from '../model/attributes.ts';
+export type { Batches, MetricBatch, Profile, ProfileBatch, Signal, TraceBatch } from '../model/batch.ts';
+export { BatchId } from '../model/batch.ts';
+export type { Memory, MemoryUsage, Slab } from '../model/memory.ts';
+export type { Encoding, Form, Origin, Payload } from '../model/payload.ts';
+export type { Summary, ValueType } from '../model/summary.ts';

@@ -1,0 +1,38 @@
+/** A value that can be cloned, queued and written as YAML, JSON or an OTLP AnyValue. */
+export type Plain =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | readonly Plain[]
+  | { readonly [key: string]: Plain };
+
+/** The attributes of a resource; for profiles from Pyroscope doors, the series labels. Names stay as received. */
+export type Attributes = ReadonlyMap<string, Plain>;
+
+/**
+ * Two spellings of one thing: Pyroscope's and OpenTelemetry's. Names are never rewritten on the way through; look-ups accept
+ * both, and an exporter maps only where the dialect of the batch differs from its own.
+ */
+export const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['service_name', 'service.name'],
+  ['service.name', 'service_name'],
+]);
+
+/** The key under which these attributes hold `key`: itself, its alias, or undefined when they hold neither. */
+export function keyIn(attributes: Attributes, key: string): string | undefined {
+  if (attributes.has(key)) return key;
+  const alias = ALIASES.get(key);
+  return alias !== undefined && attributes.has(alias) ? alias : undefined;
+}
+
+/** A value as label text; undefined for null, so that it is left out rather than written as "null". */
+export function labelText(value: Plain | undefined): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return value;
+  if (typeof value === 'object')
+    return JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? inner.toString() : inner));
+  return String(value);
+}

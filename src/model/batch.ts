@@ -1,0 +1,86 @@
+import type { Attributes } from './attributes.ts';
+import type { Origin, Payload } from './payload.ts';
+
+export type Signal = 'profiles' | 'traces' | 'metrics';
+
+/** How attribute names are spelled: `pyroscope` (service_name) or `otel` (service.name). */
+export type Dialect = 'pyroscope' | 'otel';
+
+/** One pprof body, or one ResourceProfiles of an OTLP request (`part` says which one of a shared payload). */
+export interface Profile {
+  readonly attributes: Attributes;
+  readonly payload: Payload;
+  readonly part: number;
+  readonly origin?: Origin;
+}
+
+interface Head<S extends Signal> {
+  readonly signal: S;
+  /** Identity of the content: two tries of one request have the same. Lazy, since it costs a hash of all bytes. */
+  readonly id: BatchId;
+  /** `X-Scope-OrgID` or its like; '' when the sender named none. Kept apart from attributes, never merged across batches. */
+  readonly tenant: string;
+  readonly dialect: Dialect;
+  readonly receivedMs: number;
+  /** Bytes of all payloads and parts, as they came. What queues are measured in. */
+  readonly sizeBytes: number;
+}
+
+/** One received request of one tenant. Deeply readonly: a processor returns a new envelope that shares the payload. */
+export interface ProfileBatch extends Head<'profiles'> {
+  readonly profiles: readonly Profile[];
+}
+export interface TraceBatch extends Head<'traces'> {
+  readonly payload: Payload;
+}
+export interface MetricBatch extends Head<'metrics'> {
+  readonly points: readonly {
+    readonly name: string;
+    readonly attributes: Attributes;
+    readonly value: number | bigint;
+  }[];
+}
+export interface Batches {
+  profiles: ProfileBatch;
+  traces: TraceBatch;
+  metrics: MetricBatch;
+}
+
+/** A content hash that is computed on first use, while the bytes are still held, and shared by every envelope of the batch. */
+export class BatchId {
+  #hex: string | undefined;
+  readonly #compute: () => string;
+  constructor(compute: () => string) {
+    this.#compute = compute;
+  }
+  /** 40 hex digits. Costs about 0.6 µs per KB of payload the first time. */
+  get hex(): string {
+    this.#hex ??= this.#compute();
+    return this.#hex;
+  }
+  toString(): string {
+    return this.hex;
+  }
+}
+
+/** How many items a batch counts as in metrics and drops: profiles, points, or one trace request. */
+export function itemsOf(batch: ProfileBatch | TraceBatch | MetricBatch): number {
+  if (batch.signal === 'profiles') return batch.profiles.length;
+  return batch.signal === 'metrics' ? batch.points.length : 1;
+}
+
+/** Every distinct byte range that a batch borrows: payloads and parts, each once. */
+export function* bytesOf(batch: ProfileBatch | TraceBatch | MetricBatch): Generator<Uint8Array> {
+  if (batch.signal === 'metrics') return;
+  if (batch.signal === 'traces') {
+    yield batch.payload.bytes;
+    return;
+  }
+  let last: Uint8Array | undefined;
+  for (const profile of batch.profiles) {
+    // Profiles of one request that share a payload are neighbours.
+    if (profile.payload.bytes !== last) yield profile.payload.bytes;
+    last = profile.payload.bytes;
+    if (profile.origin?.parts) yield* Object.values(profile.origin.parts);
+  }
+}

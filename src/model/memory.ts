@@ -1,0 +1,30 @@
+/** A run of pooled shared memory that somebody holds. `bytes` covers the whole slab, which may be longer than asked for. */
+export interface Slab {
+  readonly bytes: Buffer;
+}
+
+/**
+ * The process's payload memory. Slabs are reference counted; only `net` (which leases and, once the request is answered,
+ * releases) and `pipeline` (which retains for queues) call these. A released slab is reused at once.
+ */
+export interface Memory {
+  /** A slab of at least `size` bytes with one reference, or undefined when the byte budget does not allow it: refuse then. */
+  lease(size: number): Slab | undefined;
+  /** One more reference for the slab that holds these bytes. A no-op for bytes that are not in a slab. */
+  retain(bytes: Uint8Array): void;
+  /** One reference less; at zero the slab goes back to the pool. */
+  release(bytes: Uint8Array): void;
+  /** Whether these bytes lie in a slab. */
+  holds(bytes: Uint8Array): boolean;
+  readonly usage: MemoryUsage;
+  /** Bounds what slabs may hold together; `limit_mib` of memory_limiter sets it. Returns the undo. */
+  limit(budgetBytes: number): () => void;
+}
+
+export interface MemoryUsage {
+  /** In slabs that somebody holds. */
+  readonly heldBytes: number;
+  /** In slabs that wait for reuse. */
+  readonly freeBytes: number;
+  readonly budgetBytes: number;
+}

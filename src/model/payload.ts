@@ -1,0 +1,31 @@
+import type { Summary } from './summary.ts';
+
+/** What the bytes are. `groups` and `lines` are Pyroscope's two folded texts (a count per line; a stack per line). */
+export type Form = 'pprof' | 'otlp' | 'jfr' | 'groups' | 'lines' | 'tree' | 'trie' | 'speedscope';
+export type Encoding = 'identity' | 'gzip' | 'zstd';
+
+/**
+ * Encoded bytes as they came, still compressed. They lie in shared memory and are borrowed: valid until the call that
+ * brought them has answered. Whoever needs them longer (only the outbox does) retains them through `Memory`.
+ */
+export interface Payload {
+  readonly form: Form;
+  readonly encoding: Encoding;
+  readonly bytes: Uint8Array;
+  /** Known already because the receiver validated the inflated bytes; otherwise `host.summary` finds out. */
+  readonly summary?: Summary;
+}
+
+/** What a store of the same door needs again beside the payload. */
+export interface Origin {
+  /** `ingest`, `push`, or the type of the receiver. */
+  readonly door: string;
+  /** Raw query string as received, without `?`. */
+  readonly query?: string;
+  /** Content type of the request when it, not the query, told the form (`binary/octet-stream+tree`). */
+  readonly contentType?: string;
+  /** Other parts of a multipart body by field name: `sample_type_config`, the `labels` of JFR. */
+  readonly parts?: Readonly<Record<string, Uint8Array>>;
+  /** Id that the sender gave this profile (push.v1 RawSample.ID). */
+  readonly sampleId?: string;
+}
