@@ -1,7 +1,8 @@
-/** Items that went no further, with the reason that the drop counter shows. */
+/** Items that went no further. `reason` is the label of the drop counter, snake_case and from a small set; `message` is for people. */
 export interface Drop {
   readonly items: number;
   readonly reason: string;
+  readonly message?: string;
 }
 
 /** What happened to a batch. Returned, never thrown; a throw on the data path is a bug, caught and counted by the pipeline. */
@@ -33,6 +34,6 @@ export function combine(items: number, results: readonly Result[]): Result {
   const bad = results.filter(r => r.kind === 'permanent');
   if (bad[0] && bad.length === results.length) return bad[0];
   const drops: Drop[] = results.flatMap(r => (r.kind === 'accepted' ? (r.drops ?? []) : []));
-  for (const r of bad) drops.push({ items, reason: r.error.message });
+  for (const r of bad) drops.push({ items, reason: 'rejected', message: r.error.message });
   return drops.length > 0 ? { kind: 'accepted', drops } : ACCEPTED;
 }

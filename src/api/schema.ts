@@ -7,7 +7,9 @@ export interface Schema<C> {
     readonly version: 1;
     readonly vendor: string;
     readonly validate: (value: unknown) => SchemaResult<C> | Promise<SchemaResult<C>>;
-    readonly jsonSchema?: { readonly input: (options: { target: 'draft-2020-12' }) => Record<string, unknown> };
+    readonly jsonSchema?: {
+      readonly input: (options: { target: 'draft-2020-12'; libraryOptions?: Record<string, unknown> }) => Record<string, unknown>;
+    };
     readonly types?: { readonly input: unknown; readonly output: C } | undefined;
   };
 }

@@ -1,0 +1,24 @@
+// THE LIST: every built-in component, one line each. Adding one = its folder + its line here (CONTRIBUTING.md shows it).
+import type { Factory } from './api/index.ts';
+import debug from './exporters/debug/index.ts';
+import file from './exporters/file/index.ts';
+import pyroscopeExporter from './exporters/pyroscope/index.ts';
+import memoryLimiter from './processors/memory_limiter/index.ts';
+import resource from './processors/resource/index.ts';
+import pprofHttp from './receivers/pprof_http/index.ts';
+import pyroscopeReceiver from './receivers/pyroscope/index.ts';
+import self from './receivers/self/index.ts';
+
+export const components: readonly Factory[] = [
+  // receivers
+  pprofHttp,
+  pyroscopeReceiver,
+  self,
+  // processors
+  memoryLimiter,
+  resource,
+  // exporters
+  debug,
+  file,
+  pyroscopeExporter,
+];

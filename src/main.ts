@@ -1,0 +1,11 @@
+// Process only: argv, exit code. Imported by the launcher on a Node that is new enough.
+import './self.ts';
+
+const argv = process.argv.slice(2);
+if (argv[0] === '--check-node') process.exitCode = 0;
+else {
+  const { main } = await import('./cli.ts');
+  process.exitCode = await main(argv);
+}
+// The channel to the launcher would keep the process alive.
+process.channel?.unref();

@@ -1,0 +1,80 @@
+import { combine, type Result } from '../api/index.ts';
+import { bytesOf, itemsOf, type Profile } from '../model/batch.ts';
+import type { Memory } from '../model/memory.ts';
+import type { Payload } from '../model/payload.ts';
+import type { Node } from './link.ts';
+import type { Observer } from './observed.ts';
+import type { AnyBatch } from './outbox/store.ts';
+
+const NO_MEMORY: Result = { kind: 'refused', reason: 'memory limit reached', retryAfterMs: 1000 };
+
+/**
+ * Where a receiver's batches enter the graph, once per receiver. It sees to it that payloads lie in shared memory (those of
+ * `net` do; a plugin's own buffers are copied once), hands the batch to every pipeline that names the receiver, and counts.
+ */
+export class Entry implements Node {
+  heads: readonly Node[] = [];
+  readonly #memory: Memory;
+  readonly #observer: Observer;
+
+  constructor(memory: Memory, observer: Observer) {
+    this.#memory = memory;
+    this.#observer = observer;
+  }
+
+  async consume(batch: AnyBatch, abort: AbortSignal): Promise<Result> {
+    const startedMs = performance.now();
+    const adopted: Uint8Array[] = [];
+    const shared = this.#adopt(batch, adopted);
+    let result: Result;
+    try {
+      if (shared === undefined) result = NO_MEMORY;
+      else if (this.heads.length === 1) result = await this.heads[0]!.consume(shared as never, abort);
+      else result = combine(itemsOf(batch), await Promise.all(this.heads.map(head => head.consume(shared as never, abort))));
+    } catch (thrown) {
+      result = this.#observer.bug(thrown);
+    }
+    for (const bytes of adopted) this.#memory.release(bytes);
+    this.#observer.settle(batch, result, startedMs);
+    if (result.kind === 'accepted' && result.drops)
+      for (const { items, reason } of result.drops) this.#observer.drop(items, reason);
+    return result;
+  }
+
+  #adopt(batch: AnyBatch, adopted: Uint8Array[]): AnyBatch | undefined {
+    let foreign = false;
+    for (const bytes of bytesOf(batch)) if (!this.#memory.holds(bytes)) foreign = true;
+    if (!foreign) return batch;
+    const copies = new Map<Uint8Array, Uint8Array>();
+    for (const bytes of bytesOf(batch)) {
+      if (copies.has(bytes)) continue;
+      if (this.#memory.holds(bytes)) {
+        copies.set(bytes, bytes);
+        continue;
+      }
+      const slab = this.#memory.lease(bytes.length);
+      if (!slab) {
+        for (const copy of adopted) this.#memory.release(copy);
+        adopted.length = 0;
+        return undefined;
+      }
+      slab.bytes.set(bytes);
+      const copy = slab.bytes.subarray(0, bytes.length);
+      adopted.push(copy);
+      copies.set(bytes, copy);
+    }
+    const moved = (payload: Payload): Payload => ({ ...payload, bytes: copies.get(payload.bytes)! });
+    if (batch.signal === 'traces') return { ...batch, payload: moved(batch.payload) };
+    if (batch.signal === 'metrics') return batch;
+    const payloads = new Map<Payload, Payload>();
+    const profiles = batch.profiles.map((profile): Profile => {
+      const payload = payloads.get(profile.payload) ?? moved(profile.payload);
+      payloads.set(profile.payload, payload);
+      const parts = profile.origin?.parts;
+      if (!parts) return { ...profile, payload };
+      const kept = Object.fromEntries(Object.entries(parts).map(([name, bytes]) => [name, copies.get(bytes)!]));
+      return { ...profile, payload, origin: { ...profile.origin, parts: kept } };
+    });
+    return { ...batch, profiles };
+  }
+}

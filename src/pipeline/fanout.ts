@@ -1,0 +1,62 @@
+import { combine, type Result } from '../api/index.ts';
+import { itemsOf } from '../model/batch.ts';
+import type { Node } from './link.ts';
+import type { Outbox } from './outbox/outbox.ts';
+import type { AnyBatch, Row, Store } from './outbox/store.ts';
+
+/** How long a sender should wait when a queue is full: about the time in which a store that recovers empties some of it. */
+const FULL_RETRY_AFTER_MS = 5_000;
+
+/** An exporter at the end of a pipeline: stored for later when it has a queue, otherwise asked at once. */
+export interface Branch {
+  readonly id: string;
+  readonly outbox?: Outbox;
+  readonly node: Node;
+}
+
+/**
+ * The end of a pipeline. All branches share the batch and its bytes. Enqueueing is all or none: when one queue must refuse,
+ * no exporter gets the batch; branches without a queue are asked at the same time as the queues are filled.
+ */
+export class Fanout implements Node {
+  readonly #branches: readonly Branch[];
+  readonly #direct: readonly Branch[];
+  readonly #stores: ReadonlyMap<Store, readonly Outbox[]>;
+  readonly #outboxes: ReadonlyMap<string, Outbox>;
+
+  constructor(branches: readonly Branch[]) {
+    this.#branches = branches;
+    this.#direct = branches.filter(branch => !branch.outbox?.queued);
+    const queued = branches.flatMap(branch => (branch.outbox?.queued ? [branch.outbox] : []));
+    this.#outboxes = new Map(queued.map(outbox => [outbox.id, outbox]));
+    this.#stores = Map.groupBy(queued, outbox => outbox.store);
+  }
+
+  async consume(batch: AnyBatch, abort: AbortSignal): Promise<Result> {
+    const results: Result[] = [];
+    const writes: { store: Store; rows: Row[] }[] = [];
+    for (const [store, outboxes] of this.#stores) {
+      const rows: Row[] = [];
+      for (const outbox of outboxes) {
+        const row = outbox.row(batch);
+        if (row) rows.push(row);
+        else results.push({ kind: 'permanent', error: new Error(`larger than the queue of ${outbox.id}`), fault: 'gateway' });
+      }
+      const culprit = store.full(rows);
+      if (culprit !== undefined)
+        return { kind: 'refused', reason: `the queue of ${culprit} is full`, retryAfterMs: FULL_RETRY_AFTER_MS };
+      writes.push({ store, rows });
+    }
+    const direct = this.#direct.map(branch => branch.node.consume(batch as never, abort));
+    for (const { store, rows } of writes) {
+      for (const row of await store.put(rows)) this.#outboxes.get(row.queue)?.evicted(row);
+      if (rows.length > 0) results.push({ kind: 'accepted' });
+    }
+    if (direct.length > 0) results.push(...(await Promise.all(direct)));
+    return combine(itemsOf(batch), results);
+  }
+
+  get ids(): readonly string[] {
+    return this.#branches.map(branch => branch.id);
+  }
+}

@@ -1,0 +1,174 @@
+import type { Component, ExporterFactory, ExtensionFactory, ProcessorFactory, ReceiverFactory } from '../api/index.ts';
+import type { ComponentPlan, PipelinePlan, Plan } from '../config/plan.ts';
+import { Entry } from './entry.ts';
+import { type Branch, Fanout } from './fanout.ts';
+import { Condition, createHost, type World } from './host.ts';
+import { Link, type Node } from './link.ts';
+import { Observed, Observer } from './observed.ts';
+import { Outbox } from './outbox/outbox.ts';
+
+export type NodeKind = 'extension' | 'exporter' | 'connector' | 'processor' | 'receiver';
+
+/** One running component with what the graph keeps beside it. */
+export interface Vertex {
+  /** Unique in the graph: `kind id`, for processors `kind pipeline/id`. */
+  readonly key: string;
+  readonly kind: NodeKind;
+  readonly id: string;
+  readonly plan: ComponentPlan;
+  readonly component: Component;
+  readonly observer: Observer;
+  readonly condition: Condition;
+  /** What others send to; absent for receivers and extensions. */
+  readonly node?: Node;
+  /** Where it sends to; absent for exporters and extensions. */
+  readonly next?: Link | Entry;
+  readonly outbox?: Outbox;
+}
+
+/** Components start in this order and stop in the reverse one: nothing emits before all that is below it runs. */
+export const START_ORDER: readonly NodeKind[] = ['extension', 'exporter', 'connector', 'processor', 'receiver'];
+
+/**
+ * A plan as connected components. Building has no effects. Components whose configuration did not change are taken over from
+ * `previous`, running as they are; `connect` then turns their arrows into this graph, all in one tick.
+ */
+export class Graph {
+  readonly plan: Plan;
+  readonly vertices = new Map<string, Vertex>();
+  readonly #world: World;
+  readonly #previous: Graph | undefined;
+  readonly #turns: (() => void)[] = [];
+  readonly #heads = new Map<string, Link>();
+
+  constructor(plan: Plan, world: World, previous?: Graph) {
+    this.plan = plan;
+    this.#world = world;
+    for (const id of plan.extensions) this.#extension(plan.components.extensions.get(id)!, previous);
+    // A component may have found any extension; when one is replaced, everything is built anew. Queues stay by their id.
+    const replaced = [...this.vertices.values()].some(vertex => previous?.vertices.get(vertex.key) !== vertex);
+    this.#previous = replaced ? undefined : previous;
+    for (const pipeline of plan.pipelines) this.#heads.set(pipeline.id, new Link());
+    for (const component of plan.components.exporters.values()) this.#exporter(component);
+    for (const component of plan.components.connectors.values()) this.#connector(component);
+    for (const pipeline of plan.pipelines) this.#pipeline(pipeline);
+    for (const component of plan.components.receivers.values()) this.#receiver(component);
+  }
+
+  /** Turns every arrow into this graph. From here on batches flow through it. */
+  connect(): void {
+    for (const turn of this.#turns.splice(0)) turn();
+  }
+
+  /** Vertices that `other` does not share, in start order. */
+  without(other: Graph | undefined): Vertex[] {
+    const own = [...this.vertices.values()].filter(vertex => other?.vertices.get(vertex.key) !== vertex);
+    return own.sort((a, b) => START_ORDER.indexOf(a.kind) - START_ORDER.indexOf(b.kind));
+  }
+
+  #reuse(key: string, plan: ComponentPlan): Vertex | undefined {
+    const old = this.#previous?.vertices.get(key);
+    if (old?.plan.fingerprint !== plan.fingerprint) return undefined;
+    this.vertices.set(key, old);
+    return old;
+  }
+
+  #parts(kind: NodeKind, plan: ComponentPlan, key = `${kind} ${plan.id}`) {
+    const condition = new Condition(this.#world.clock);
+    const extensions = new Map<string, Component>();
+    for (const vertex of this.vertices.values()) if (vertex.kind === 'extension') extensions.set(vertex.id, vertex.component);
+    const host = createHost(plan.id, kind, this.#world, condition, extensions);
+    return { key, kind, id: plan.id, plan, host, condition, observer: new Observer(host.metrics, host.log) };
+  }
+
+  #add(vertex: Vertex): Vertex {
+    this.vertices.set(vertex.key, vertex);
+    return vertex;
+  }
+
+  #extension(plan: ComponentPlan, previous: Graph | undefined): void {
+    const old = previous?.vertices.get(`extension ${plan.id}`);
+    if (old?.plan.fingerprint === plan.fingerprint) {
+      this.vertices.set(old.key, old);
+      return;
+    }
+    const { host, ...parts } = this.#parts('extension', plan);
+    this.#add({ ...parts, component: (plan.factory as ExtensionFactory).create(plan.config, host) });
+  }
+
+  #exporter(plan: ComponentPlan): void {
+    if (this.#reuse(`exporter ${plan.id}`, plan)) return;
+    const { host, ...parts } = this.#parts('exporter', plan);
+    const component = (plan.factory as ExporterFactory).create(plan.config, host);
+    const { observer, condition } = parts;
+    const send = new Observed({ consume: (batch, abort) => component.send(batch, abort) } as Node, observer);
+    const outbox = new Outbox({
+      id: plan.id,
+      sender: { send: (batch, abort) => send.consume(batch, abort) },
+      config: plan.outbox!,
+      store: this.#world.store,
+      clock: this.#world.clock,
+      log: host.log,
+      dropped: (items, reason) => observer.drop(items, reason),
+      report: (health, why) => condition.report(health, why),
+    });
+    this.#add({ ...parts, component, outbox, node: { consume: (batch, abort) => outbox.deliver(batch, abort) } });
+  }
+
+  #connector(plan: ComponentPlan): void {
+    const old = this.#reuse(`connector ${plan.id}`, plan);
+    const vertex = old ?? this.#processor(plan, 'connector', `connector ${plan.id}`, id => new Entry(this.#world.memory, id));
+    this.#turn(vertex, () => {
+      (vertex.next as Entry).heads = this.#headsOf(plan.id);
+    });
+  }
+
+  #processor(plan: ComponentPlan, kind: 'connector' | 'processor', key: string, nextOf: (observer: Observer) => Link | Entry): Vertex {
+    const { host, ...parts } = this.#parts(kind, plan, key);
+    const next = nextOf(parts.observer);
+    const component = (plan.factory as ProcessorFactory).create(plan.config, host, next);
+    const node = new Observed(component as unknown as Node, parts.observer);
+    return this.#add({ ...parts, component, next, node });
+  }
+
+  #pipeline(pipeline: PipelinePlan): void {
+    const branches = pipeline.exporters.map((id): Branch => {
+      const vertex = this.vertices.get(`exporter ${id}`) ?? this.vertices.get(`connector ${id}`)!;
+      return { id, node: vertex.node!, ...(vertex.outbox && { outbox: vertex.outbox }) };
+    });
+    let target: Node = new Fanout(branches);
+    for (const id of pipeline.processors.toReversed()) {
+      const plan = this.plan.components.processors.get(id)!;
+      const key = `processor ${pipeline.id}/${id}`;
+      const vertex = this.#reuse(key, plan) ?? this.#processor(plan, 'processor', key, () => new Link());
+      const below = target;
+      this.#turn(vertex, () => (vertex.next as Link).point(below));
+      target = vertex.node!;
+    }
+    this.#heads.get(pipeline.id)!.point(target);
+  }
+
+  #receiver(plan: ComponentPlan): void {
+    const old = this.#reuse(`receiver ${plan.id}`, plan);
+    if (old) {
+      this.#turn(old, () => {
+        (old.next as Entry).heads = this.#headsOf(plan.id);
+      });
+      return;
+    }
+    const { host, ...parts } = this.#parts('receiver', plan);
+    const next = new Entry(this.#world.memory, parts.observer);
+    next.heads = this.#headsOf(plan.id);
+    this.#add({ ...parts, next, component: (plan.factory as ReceiverFactory).create(plan.config, host, next) });
+  }
+
+  /** A new vertex is nobody's yet and can be connected at once; one that runs in the previous graph waits for `connect`. */
+  #turn(vertex: Vertex, turn: () => void): void {
+    if (this.#previous?.vertices.get(vertex.key) === vertex) this.#turns.push(turn);
+    else turn();
+  }
+
+  #headsOf(id: string): Node[] {
+    return this.plan.pipelines.filter(({ receivers }) => receivers.includes(id)).map(pipeline => this.#heads.get(pipeline.id)!);
+  }
+}

@@ -1,0 +1,85 @@
+import type { Instrument, Logger, Meter, Result } from '../api/index.ts';
+import { itemsOf } from '../model/batch.ts';
+import type { Node } from './link.ts';
+import type { AnyBatch } from './outbox/store.ts';
+
+export type Outcome = Result['kind'];
+export type Counts = Record<Outcome | 'dropped', number>;
+
+/** Seconds; from a pass through the envelope to a slow store. */
+const DURATION_BUCKETS = [0.0001, 0.001, 0.01, 0.1, 1, 10];
+const OUTCOMES: readonly Outcome[] = ['accepted', 'refused', 'retryable', 'permanent'];
+
+/** What one component did, for metrics and the status API. */
+export class Observer {
+  readonly counts: Counts = { accepted: 0, refused: 0, retryable: 0, permanent: 0, dropped: 0 };
+  lastError: { atMs: number; message: string } | undefined;
+  readonly drops = new Map<string, number>();
+  readonly #items: Instrument;
+  readonly #bytes: Instrument;
+  readonly #seconds: Instrument;
+  readonly #dropped: Instrument;
+  readonly #bugs: Instrument;
+  readonly #log: Logger;
+  readonly #labels: Record<Outcome, { outcome: string }>;
+
+  constructor(meter: Meter, log: Logger) {
+    this.#log = log;
+    this.#labels = Object.fromEntries(OUTCOMES.map(outcome => [outcome, { outcome }])) as Record<Outcome, { outcome: string }>;
+    this.#items = meter.counter('flamegate_profiles_total', { help: 'Profiles that a component was given, by outcome.', labels: ['outcome'] });
+    this.#bytes = meter.counter('flamegate_profile_bytes_total', { help: 'Payload bytes that a component was given, as received.' });
+    this.#seconds = meter.histogram('flamegate_consume_seconds', {
+      help: 'Time until a component answered for a batch.',
+      buckets: DURATION_BUCKETS,
+    });
+    this.#dropped = meter.counter('flamegate_dropped_profiles_total', { help: 'Profiles that went no further, by reason.', labels: ['reason'] });
+    this.#bugs = meter.counter('flamegate_internal_errors_total', { help: 'Exceptions on the data path: bugs.' });
+  }
+
+  drop(items: number, reason: string): void {
+    this.counts.dropped += items;
+    this.drops.set(reason, (this.drops.get(reason) ?? 0) + items);
+    this.#dropped.record(items, { reason });
+  }
+
+  settle(batch: AnyBatch, result: Result<AnyBatch>, startedMs: number): void {
+    const items = itemsOf(batch);
+    this.counts[result.kind] += items;
+    this.#items.record(items, this.#labels[result.kind]);
+    this.#bytes.record(batch.sizeBytes);
+    this.#seconds.record((performance.now() - startedMs) / 1000);
+    if (result.kind === 'accepted') return;
+    this.lastError = { atMs: Date.now(), message: result.kind === 'refused' ? result.reason : result.error.message };
+  }
+
+  /** Turns an exception on the data path into an answer, so that a bug costs one batch and not the process. */
+  bug(thrown: unknown): Result {
+    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+    this.#bugs.record(1);
+    this.#log.error('component threw on the data path, this is a bug', { error, stack: true });
+    return { kind: 'permanent', error: new Error('internal error', { cause: error }), fault: 'gateway' };
+  }
+}
+
+/** A node with an observer around it: counts, durations, and the one place where exceptions of a component end. */
+export class Observed implements Node {
+  readonly #inner: Node;
+  readonly #observer: Observer;
+
+  constructor(inner: Node, observer: Observer) {
+    this.#inner = inner;
+    this.#observer = observer;
+  }
+
+  async consume(batch: AnyBatch, abort: AbortSignal): Promise<Result> {
+    const startedMs = performance.now();
+    let result: Result;
+    try {
+      result = await this.#inner.consume(batch as never, abort);
+    } catch (thrown) {
+      result = this.#observer.bug(thrown);
+    }
+    this.#observer.settle(batch, result, startedMs);
+    return result;
+  }
+}

@@ -1,0 +1,261 @@
+import type { Clock, Component, Logger, OutboxConfig, Result, Sender } from '../../api/index.ts';
+import { itemsOf } from '../../model/batch.ts';
+import { Gate } from './gate.ts';
+import { retryDelayMs } from './retry.ts';
+import type { AnyBatch, Depth, Entry, Outcome, QueueLimits, Row, Store } from './store.ts';
+
+/** Time for requests in flight to end once they were aborted. */
+const CUT_GRACE_MS = 500;
+
+export type DropReason = 'queue_full' | 'max_age' | 'retries_exhausted' | 'rejected';
+
+export interface OutboxParts {
+  readonly id: string;
+  readonly sender: Sender<never>;
+  readonly config: OutboxConfig;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Counts what goes no further after it was acknowledged. */
+  readonly dropped: (items: number, reason: DropReason) => void;
+  readonly report: (health: 'ok' | 'degraded', why?: Error) => void;
+  readonly random?: () => number;
+}
+
+/** Delivery for one exporter: queue → gate → timeout → send → retry. It owns everything that happens after the acknowledgement. */
+export class Outbox implements Component {
+  readonly id: string;
+  readonly #of: OutboxParts;
+  readonly #limits: QueueLimits;
+  readonly #gate: Gate;
+  readonly #random: () => number;
+  /** Fires when no further entry may be taken. */
+  readonly #closing = new AbortController();
+  /** Fires when nobody may wait for a store any longer. */
+  readonly #hurry = new AbortController();
+  /** Fires when requests in flight must end. */
+  readonly #cut = new AbortController();
+  readonly #loops: Promise<void>[] = [];
+  #draining = false;
+  #drainFailures = 0;
+
+  constructor(parts: OutboxParts) {
+    this.#of = parts;
+    this.id = parts.id;
+    this.#gate = new Gate(parts.clock);
+    this.#random = parts.random ?? Math.random;
+    const { queue_size, sizer, on_full } = parts.config.sending_queue;
+    this.#limits = { capacity: queue_size, sizer, onFull: on_full };
+  }
+
+  /** Without a queue the caller waits for the store's answer (`deliver`). */
+  get queued(): boolean {
+    return this.#of.config.sending_queue.enabled;
+  }
+  get store(): Store {
+    return this.#of.store;
+  }
+  get capacity(): QueueLimits {
+    return this.#limits;
+  }
+  get depth(): Depth {
+    return this.#of.store.depth(this.id);
+  }
+  get paused(): { untilMs: number; error: string } | undefined {
+    return this.#gate.closed;
+  }
+
+  async start(): Promise<void> {
+    if (!this.queued) return;
+    this.#of.store.open(this.id, this.#limits);
+    for (let n = 0; n < this.#of.config.sending_queue.num_consumers; n++) this.#loops.push(this.#consume());
+  }
+
+  /** The row to store, or undefined when the batch can never fit. */
+  row(batch: AnyBatch): Row | undefined {
+    const { capacity, sizer } = this.#limits;
+    if (sizer === 'bytes' && batch.sizeBytes > capacity) {
+      this.#of.log.error('batch dropped, it is larger than the queue', { sizeBytes: batch.sizeBytes, queueBytes: capacity });
+      return undefined;
+    }
+    return { queue: this.id, batch, storedMs: this.#of.clock.now() };
+  }
+
+  /** Counts what `put` evicted from this queue. */
+  evicted(row: Row): void {
+    this.#of.dropped(itemsOf(row.batch), 'queue_full');
+    this.#of.log.error('queue full, oldest batch dropped', { ageMs: this.#of.clock.now() - row.storedMs });
+  }
+
+  /**
+   * One batch without a queue; answers with what the store said. Retries only when `max_elapsed_time` bounds them: a sender
+   * is better served by an honest 503 than by a connection that hangs until its own timeout.
+   */
+  async deliver(batch: AnyBatch, abort: AbortSignal): Promise<Result> {
+    const retry = this.#of.config.retry_on_failure;
+    const untilMs = retry.enabled && retry.max_elapsed_time > 0 ? this.#of.clock.now() + retry.max_elapsed_time : 0;
+    for (let attempt = 0, owed = batch; ; attempt++) {
+      const result = await this.#send(owed, abort);
+      if (result.kind !== 'retryable') return result;
+      const delayMs = retryDelayMs(retry, attempt, result.retryAfterMs, this.#random);
+      if (abort.aborted || this.#closing.signal.aborted || this.#of.clock.now() + delayMs > untilMs) {
+        const { kind, error } = result;
+        return { kind, error, ...(result.retryAfterMs !== undefined && { retryAfterMs: result.retryAfterMs }) };
+      }
+      if (result.rest) owed = result.rest;
+      await this.#of.clock.sleep(delayMs, abort);
+    }
+  }
+
+  /**
+   * Drains: everything that is queued gets one more try, without waits; when the store does not answer or the deadline fires,
+   * the rest is left, counted and named in the log.
+   */
+  async stop(deadline: AbortSignal): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#hurry.abort();
+    if (!this.queued) {
+      this.#closing.abort();
+      return;
+    }
+    if (this.#loops.length === 0) return;
+    const cut = () => {
+      this.#closing.abort();
+      this.#cut.abort();
+    };
+    if (deadline.aborted) cut();
+    else deadline.addEventListener('abort', cut, { once: true });
+    this.#of.store.expedite(this.id);
+    if (this.depth.batches === this.depth.inFlight) this.#closing.abort();
+    await this.#ended();
+    deadline.removeEventListener('abort', cut);
+    const left = this.depth;
+    if (left.batches > 0) this.#of.log.warn('left in the queue at shutdown', { batches: left.batches, bytes: left.bytes });
+  }
+
+  /** Stops reading so that the next outbox of this id can have the queue; requests in flight end by themselves or at the deadline. */
+  async handOver(deadline: AbortSignal): Promise<void> {
+    this.#draining = true;
+    this.#closing.abort();
+    this.#hurry.abort();
+    const cut = () => this.#cut.abort();
+    if (deadline.aborted) cut();
+    else deadline.addEventListener('abort', cut, { once: true });
+    await this.#ended();
+    deadline.removeEventListener('abort', cut);
+  }
+
+  /** Resolves when no request is in flight; soon after the cut even if an exporter ignores its abort signal. */
+  async #ended(): Promise<void> {
+    const deaf = Promise.withResolvers<'deaf'>();
+    let timer: NodeJS.Timeout | undefined;
+    const cut = () => {
+      timer = setTimeout(deaf.resolve, CUT_GRACE_MS, 'deaf');
+    };
+    if (this.#cut.signal.aborted) cut();
+    else this.#cut.signal.addEventListener('abort', cut, { once: true });
+    if ((await Promise.race([Promise.all(this.#loops), deaf.promise])) === 'deaf')
+      this.#of.log.error('exporter ignores its abort signal, leaving without it', { inFlight: this.depth.inFlight });
+    clearTimeout(timer);
+    this.#cut.signal.removeEventListener('abort', cut);
+  }
+
+  async #consume(): Promise<void> {
+    const closing = this.#closing.signal;
+    for (;;) {
+      const entry = await this.#of.store.take(this.id, closing);
+      if (!entry) return;
+      if (!this.#draining) await this.#gate.pass(this.#hurry.signal);
+      if (closing.aborted) {
+        this.#gate.undecided();
+        this.#of.store.settle(this.id, entry, { kind: 'back' });
+        return;
+      }
+      this.#of.store.settle(this.id, entry, await this.#try(entry));
+      if (this.#draining && this.depth.batches - this.depth.inFlight === 0) this.#closing.abort();
+    }
+  }
+
+  async #try(entry: Entry): Promise<Outcome> {
+    const { config, clock, log, dropped } = this.#of;
+    const items = itemsOf(entry.batch);
+    const startedMs = clock.now();
+    const maxAgeMs = config.sending_queue.max_age;
+    if (maxAgeMs !== undefined && startedMs - entry.storedMs > maxAgeMs) {
+      dropped(items, 'max_age');
+      log.warn('batch dropped, it waited too long', { ageMs: startedMs - entry.storedMs });
+      this.#gate.undecided();
+      return { kind: 'done' };
+    }
+    const result = await this.#send(entry.batch, this.#cut.signal);
+    if (result.kind === 'accepted') {
+      this.#recovered();
+      return { kind: 'done' };
+    }
+    if (result.kind === 'permanent') {
+      // The store answered: it is up, and these bytes will not change.
+      this.#recovered();
+      dropped(items, 'rejected');
+      log.error('batch rejected by the store', { error: result.error, fault: result.fault, items });
+      return { kind: 'done' };
+    }
+    if (this.#cut.signal.aborted) {
+      this.#gate.undecided();
+      return { kind: 'back' };
+    }
+    const error = result.kind === 'refused' ? new Error(result.reason) : result.error;
+    const retry = config.retry_on_failure;
+    const firstTryMs = entry.firstTryMs ?? startedMs;
+    const delayMs = retryDelayMs(retry, entry.attempts, result.retryAfterMs, this.#random);
+    this.#gate.failed(error, Math.max(retryDelayMs(retry, this.#gate.level, 0, this.#random), result.retryAfterMs ?? 0));
+    if (this.#gate.closed) this.#of.report('degraded', error);
+    const dueMs = clock.now() + delayMs;
+    const exhausted = !retry.enabled || (retry.max_elapsed_time > 0 && dueMs - firstTryMs > retry.max_elapsed_time);
+    if (exhausted) {
+      const owed = result.kind === 'retryable' && result.rest ? itemsOf(result.rest) : items;
+      dropped(owed, 'retries_exhausted');
+      log.error('batch dropped, retries are exhausted', { error, attempts: entry.attempts + 1 });
+      return { kind: 'done' };
+    }
+    log.warn('export retrying', { error, attempt: entry.attempts + 1, delayMs: Math.round(delayMs) });
+    this.#giveUpDrain();
+    return { kind: 'later', dueMs, firstTryMs, ...(result.kind === 'retryable' && result.rest && { rest: result.rest }) };
+  }
+
+  #recovered(): void {
+    if (this.#gate.closed) this.#of.log.info('store answers again');
+    this.#gate.succeeded();
+    this.#of.report('ok');
+    this.#drainFailures = 0;
+  }
+
+  /** A drain ends when the store failed as often in a row as it was asked at a time: it is down, waiting would only delay the exit. */
+  #giveUpDrain(): void {
+    if (!this.#draining) return;
+    const atATime = Math.min(this.#of.config.sending_queue.num_consumers, this.depth.batches);
+    if (++this.#drainFailures >= atATime) this.#closing.abort();
+  }
+
+  async #send(batch: AnyBatch, abort: AbortSignal): Promise<Result<AnyBatch>> {
+    const { timeout } = this.#of.config;
+    const attempt = new AbortController();
+    const cut = () => attempt.abort(abort.reason);
+    if (abort.aborted) cut();
+    else abort.addEventListener('abort', cut, { once: true });
+    const late = new Error(`no answer within ${timeout} ms`);
+    const timer = timeout > 0 ? setTimeout(() => attempt.abort(late), timeout) : undefined;
+    try {
+      const result = (await this.#of.sender.send(batch as never, attempt.signal)) as Result<AnyBatch>;
+      if (result.kind === 'retryable' && attempt.signal.reason === late) return { ...result, error: late };
+      return result;
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      this.#of.log.error('exporter threw, this is a bug', { error, stack: true });
+      return { kind: 'permanent', error, fault: 'gateway' };
+    } finally {
+      clearTimeout(timer);
+      abort.removeEventListener('abort', cut);
+    }
+  }
+}

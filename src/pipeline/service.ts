@@ -1,0 +1,185 @@
+import type { Instrument, Logger } from '../api/index.ts';
+import type { Plan } from '../config/plan.ts';
+import { Graph, type Vertex } from './graph.ts';
+import type { World } from './host.ts';
+import type { ComponentStatus, ReloadStatus, Status } from './status.ts';
+
+/** A component that did not start; names it, so that the operator knows which part of the file to look at. */
+export class StartError extends Error {
+  constructor(vertex: Vertex, cause: unknown) {
+    super(`${vertex.kind} ${vertex.id} did not start: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+export type ServiceState = 'starting' | 'running' | 'draining' | 'stopped';
+
+/** The running graph and its changes: start, reload, drain. */
+export class Service {
+  state: ServiceState = 'starting';
+  lastReload: ReloadStatus | undefined;
+  #graph: Graph | undefined;
+  #changing: Promise<unknown> = Promise.resolve();
+  readonly #world: World;
+  readonly #log: Logger;
+  readonly #reloads: Instrument;
+  readonly #queueBytes: Instrument;
+  readonly #queueBatches: Instrument;
+  readonly #queueOldest: Instrument;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#log = world.log.child({ kind: 'service' });
+    const meter = world.meter('service');
+    this.#reloads = meter.counter('flamegate_config_reloads_total', {
+      help: 'Attempts to take over a changed configuration, by outcome.',
+      labels: ['outcome'],
+    });
+    const queue = { labels: ['queue'] };
+    this.#queueBytes = meter.gauge('flamegate_queue_bytes', { help: 'Payload bytes in a queue.', ...queue });
+    this.#queueBatches = meter.gauge('flamegate_queue_batches', { help: 'Batches in a queue.', ...queue });
+    this.#queueOldest = meter.gauge('flamegate_queue_oldest_seconds', { help: 'Age of the oldest batch in a queue.', ...queue });
+  }
+
+  /** Starts everything or nothing. @throws StartError when a component does not start; what had started is stopped again */
+  async start(plan: Plan): Promise<void> {
+    const graph = new Graph(plan, this.#world);
+    await this.#startAll(graph.without(undefined));
+    graph.connect();
+    this.#graph = graph;
+    this.state = 'running';
+  }
+
+  /**
+   * Takes over another plan while batches flow: new parts start beside the old ones, arrows turn in one tick, then the parts
+   * that are no longer needed drain. On any error the running graph stays as it is. One reload at a time.
+   */
+  reload(plan: Plan): Promise<ReloadStatus> {
+    const next = this.#changing.then(() => this.#reload(plan));
+    this.#changing = next;
+    return next;
+  }
+
+  /** A reload that failed before there was a plan: the file does not load. */
+  reloadFailed(error: Error): ReloadStatus {
+    return this.#reloaded(error);
+  }
+
+  async #reload(plan: Plan): Promise<ReloadStatus> {
+    const old = this.#graph;
+    if (!old || this.state !== 'running') return this.#reloaded(new Error('the gateway is not running'));
+    let graph: Graph;
+    try {
+      graph = new Graph(plan, this.#world, old);
+      await this.#startAll(graph.without(old));
+    } catch (error) {
+      return this.#reloaded(error as Error);
+    }
+    graph.connect();
+    this.#graph = graph;
+    const status = this.#reloaded();
+    await this.#stopAll(old.without(graph), AbortSignal.timeout(plan.drainTimeoutMs), graph);
+    return status;
+  }
+
+  /** Receivers first, exporters last; each drains until `deadline`. Never throws: a component that fails to stop is logged. */
+  async stop(deadline: AbortSignal): Promise<void> {
+    if (this.state === 'draining' || this.state === 'stopped') return;
+    this.state = 'draining';
+    await this.#changing;
+    if (this.#graph) await this.#stopAll(this.#graph.without(undefined), deadline);
+    this.state = 'stopped';
+  }
+
+  async #startAll(vertices: readonly Vertex[]): Promise<void> {
+    const started: Vertex[] = [];
+    for (const vertex of vertices) {
+      started.push(vertex);
+      try {
+        await vertex.component.start?.();
+        await vertex.outbox?.start();
+      } catch (error) {
+        // Queues of these ids may belong to the running graph: leave them, only the readers go.
+        for (const undo of started.toReversed()) await this.#stopOne(undo, AbortSignal.abort(), 'hand over');
+        throw new StartError(vertex, error);
+      }
+    }
+  }
+
+  async #stopAll(vertices: readonly Vertex[], deadline: AbortSignal, successor?: Graph): Promise<void> {
+    const stages = Map.groupBy(vertices.toReversed(), vertex => vertex.kind);
+    for (const stage of stages.values())
+      await Promise.all(
+        stage.map(vertex => this.#stopOne(vertex, deadline, successor?.vertices.has(vertex.key) ? 'hand over' : 'drain')),
+      );
+  }
+
+  async #stopOne(vertex: Vertex, deadline: AbortSignal, queue: 'drain' | 'hand over'): Promise<void> {
+    try {
+      if (queue === 'drain') {
+        await vertex.outbox?.stop(deadline);
+        if (vertex.outbox) this.#world.store.discard(vertex.id);
+      } else await vertex.outbox?.handOver(deadline);
+      await vertex.component.stop?.(deadline);
+    } catch (error) {
+      this.#log.error('component did not stop cleanly', { component: vertex.key, error });
+    }
+  }
+
+  #reloaded(error?: Error): ReloadStatus {
+    this.lastReload = { atMs: this.#world.clock.now(), ok: !error, ...(error && { error: error.message }) };
+    this.#reloads.record(1, { outcome: error ? 'failure' : 'success' });
+    if (error) this.#log.error('reload failed, the running configuration stays', { error });
+    else this.#log.info('configuration reloaded');
+    return this.lastReload;
+  }
+
+  /** Refreshes the gauges of queues; called when metrics are read. */
+  collect(): void {
+    const now = this.#world.clock.now();
+    for (const { id, outbox } of this.#graph?.vertices.values() ?? []) {
+      if (!outbox?.queued) continue;
+      const { batches, bytes, oldestMs } = outbox.depth;
+      this.#queueBatches.record(batches, { queue: id });
+      this.#queueBytes.record(bytes, { queue: id });
+      this.#queueOldest.record(oldestMs === undefined ? 0 : (now - oldestMs) / 1000, { queue: id });
+    }
+  }
+
+  /** The part of the status that the graph knows. */
+  status(): Pick<Status, 'pipelines' | 'components' | 'drops'> {
+    const vertices = [...(this.#graph?.vertices.values() ?? [])];
+    return {
+      pipelines: this.#graph?.plan.pipelines ?? [],
+      components: vertices.map(componentStatus),
+      drops: vertices.flatMap(({ id, observer }) => [...observer.drops].map(([reason, items]) => ({ id, reason, items }))),
+    };
+  }
+}
+
+function componentStatus(vertex: Vertex): ComponentStatus {
+  const { id, kind, plan, condition, observer, outbox } = vertex;
+  const paused = outbox?.paused;
+  const depth = outbox?.queued ? outbox.depth : undefined;
+  return {
+    id,
+    kind,
+    type: plan.factory.type,
+    health: condition.health,
+    ...(condition.why !== undefined && { why: condition.why }),
+    sinceMs: condition.sinceMs,
+    counts: { ...observer.counts },
+    ...(observer.lastError && { lastError: observer.lastError }),
+    ...(depth &&
+      outbox && {
+        queue: {
+          batches: depth.batches,
+          bytes: depth.bytes,
+          capacity: outbox.capacity.capacity,
+          sizer: outbox.capacity.sizer,
+          inFlight: depth.inFlight,
+          ...(depth.oldestMs !== undefined && { oldestMs: depth.oldestMs }),
+          ...(paused && { paused }),
+        },
+      }),
+  };
+}

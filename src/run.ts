@@ -1,0 +1,144 @@
+// The running process: assembles the world, starts the service, answers signals. Called by the verb `run`.
+import type { Component } from './api/index.ts';
+import { formatFindings, loadPlan } from './config/load.ts';
+import type { Plan } from './config/plan.ts';
+import { components } from './components.ts';
+import { Listeners } from './net/listeners.ts';
+import { MemoryStore } from './pipeline/outbox/memory-store.ts';
+import { Service } from './pipeline/service.ts';
+import type { Status } from './pipeline/status.ts';
+import { systemClock } from './telemetry/clock.ts';
+import { createLogger } from './telemetry/logger.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { adminProtocol } from './ui/admin.ts';
+import { VERSION } from './version.ts';
+import { SlabPool } from './workers/slabs.ts';
+
+/** Share of the machine's (or container's) memory that payloads may fill when no memory_limiter says otherwise. */
+const DEFAULT_MEMORY_SHARE = 0.5;
+/** The terminal, npm and the launcher may each deliver the same signal: within this time they count as one. */
+const SAME_SIGNAL_MS = 2_000;
+
+export interface RunOptions {
+  readonly files: readonly string[];
+  readonly set: readonly string[];
+}
+
+/** Runs until a signal ends it; resolves with the exit code: 0 after a drain, 1 when it could not start. */
+export async function run(options: RunOptions): Promise<number> {
+  const load = () => loadPlan({ files: [...options.files], set: [...options.set], factories: components });
+  const first = await load();
+  if (!first.ok) {
+    process.stderr.write(formatFindings(first.findings));
+    return 1;
+  }
+  const startedMs = Date.now();
+  let plan = first.plan;
+  const log = createLogger({ level: plan.telemetry.logs.level, pretty: process.stdout.isTTY ?? false });
+  const metrics = new Metrics();
+  const clock = systemClock;
+  const memory = new SlabPool({
+    budgetBytes: Math.floor((process.constrainedMemory() || process.availableMemory()) * DEFAULT_MEMORY_SHARE),
+    poison: process.env.FLAMEGATE_POISON_SLABS === '1',
+  });
+  const meter = (id: string) => metrics.meter(id);
+  const ports = new Listeners({ memory, log: log.child({ kind: 'net' }), meter: meter('net'), clock });
+  const service = new Service({ clock, memory, ports, store: new MemoryStore({ memory, clock }), log, meter });
+  const slabBytes = meter('memory').gauge('flamegate_slab_bytes', { help: 'Pooled payload memory, by state.', labels: ['state'] });
+  metrics.onCollect(() => {
+    service.collect();
+    slabBytes.record(memory.usage.heldBytes, { state: 'held' });
+    slabBytes.record(memory.usage.freeBytes, { state: 'free' });
+    slabBytes.record(memory.usage.budgetBytes, { state: 'budget' });
+  });
+
+  const status = (): Status => ({
+    version: VERSION,
+    startedMs,
+    state: service.state,
+    ready: service.state === 'running',
+    config: { files: [...options.files], ...(service.lastReload && { lastReload: service.lastReload }) },
+    listeners: ports.status(),
+    ...service.status(),
+    memory: { rssBytes: process.memoryUsage.rss(), ...memory.usage },
+  });
+  const bindAdmin = (of: Plan): Component =>
+    ports.bind(
+      'admin',
+      of.telemetry.admin,
+      adminProtocol({ status, metrics: () => metrics.render(), endpoint: of.telemetry.admin.endpoint, token: of.telemetry.admin.token }),
+    );
+  for (const warning of plan.warnings) log.warn('configuration warning', { message: warning.message, at: warning.at });
+
+  let admin = bindAdmin(plan);
+  try {
+    await admin.start?.();
+    await service.start(plan);
+  } catch (error) {
+    log.error('gateway did not start', { error });
+    await admin.stop?.(AbortSignal.abort());
+    await ports.close(AbortSignal.abort());
+    return 1;
+  }
+  log.info('gateway running', { version: VERSION, pipelines: plan.pipelines.length, startMs: Math.round(process.uptime() * 1000) });
+
+  const reload = async () => {
+    const next = await load();
+    if (!next.ok) {
+      service.reloadFailed(new Error(formatFindings(next.findings).trim()));
+      return;
+    }
+    const previousAdmin = admin;
+    const sameAdmin = JSON.stringify(next.plan.telemetry.admin) === JSON.stringify(plan.telemetry.admin);
+    if (!sameAdmin) {
+      const nextAdmin = bindAdmin(next.plan);
+      try {
+        await nextAdmin.start?.();
+      } catch (error) {
+        service.reloadFailed(error as Error);
+        return;
+      }
+      admin = nextAdmin;
+    }
+    const outcome = await service.reload(next.plan);
+    if (!outcome.ok) {
+      if (admin !== previousAdmin) await admin.stop?.(AbortSignal.abort());
+      admin = previousAdmin;
+      return;
+    }
+    plan = next.plan;
+    log.setLevel(plan.telemetry.logs.level);
+    if (admin !== previousAdmin) await previousAdmin.stop?.(AbortSignal.timeout(1000));
+  };
+
+  const reason = await untilStopped(() => void reload());
+  log.info('draining', { reason, drainTimeoutMs: plan.drainTimeoutMs });
+  const deadline = AbortSignal.timeout(plan.drainTimeoutMs);
+  await service.stop(deadline);
+  await admin.stop?.(deadline);
+  await ports.close(deadline);
+  log.info('stopped');
+  return 0;
+}
+
+/** Resolves when the process should end; a second, later signal forces the exit at once. SIGHUP reloads. */
+function untilStopped(reload: () => void): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let firstMs: number | undefined;
+  const stop = (reason: string) => {
+    const now = Date.now();
+    if (firstMs === undefined) {
+      firstMs = now;
+      resolve(reason);
+    } else if (now - firstMs > SAME_SIGNAL_MS) {
+      process.stderr.write('flamegate: second signal, leaving without drain\n');
+      process.exit(1);
+    }
+  };
+  process.on('SIGINT', () => stop('SIGINT'));
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGHUP', reload);
+  // The launcher holds the other end of the channel: when it dies, nobody waits for this process any more.
+  if (process.channel) process.on('disconnect', () => stop('launcher gone'));
+  return promise;
+}

@@ -1,0 +1,94 @@
+import type { Memory, MemoryUsage, Slab } from '../model/memory.ts';
+
+/** Smallest slab: below it the bookkeeping costs more than the bytes. */
+const MIN_SLAB_BYTES = 4096;
+/** What may lie in the pool unused; beyond it a released slab goes to the garbage collector. Covers a burst of large bodies. */
+const MAX_FREE_BYTES = 64 * 1024 * 1024;
+/** Value written over released slabs when poisoning: an impossible gzip header and an overlong varint. */
+const POISON = 0xdb;
+
+interface Entry extends Slab {
+  readonly capacity: number;
+  references: number;
+}
+
+/**
+ * Pooled shared memory. Slabs come in size classes 2^n and 1.5·2^n, so a body wastes at most a third of its slab.
+ * Without pooling every body is a fresh Buffer, which V8 counts as external memory and answers with full garbage collections.
+ */
+export class SlabPool implements Memory {
+  readonly #slabs = new Map<ArrayBufferLike, Entry>();
+  readonly #free = new Map<number, Entry[]>();
+  readonly #poison: boolean;
+  #budgetBytes: number;
+  #heldBytes = 0;
+  #freeBytes = 0;
+
+  constructor(options: { budgetBytes: number; poison?: boolean }) {
+    this.#budgetBytes = options.budgetBytes;
+    this.#poison = options.poison ?? false;
+  }
+
+  get usage(): MemoryUsage {
+    return { heldBytes: this.#heldBytes, freeBytes: this.#freeBytes, budgetBytes: this.#budgetBytes };
+  }
+
+  lease(size: number): Slab | undefined {
+    const capacity = sizeClass(size);
+    if (this.#heldBytes + capacity > this.#budgetBytes) return undefined;
+    this.#heldBytes += capacity;
+    const pooled = this.#free.get(capacity)?.pop();
+    if (pooled) {
+      this.#freeBytes -= capacity;
+      pooled.references = 1;
+      return pooled;
+    }
+    const buffer = new SharedArrayBuffer(capacity);
+    const entry: Entry = { bytes: Buffer.from(buffer), capacity, references: 1 };
+    this.#slabs.set(buffer, entry);
+    return entry;
+  }
+
+  holds(bytes: Uint8Array): boolean {
+    return this.#slabs.has(bytes.buffer);
+  }
+
+  retain(bytes: Uint8Array): void {
+    const entry = this.#slabs.get(bytes.buffer);
+    if (!entry) return;
+    if (entry.references === 0) throw new Error('retained a slab that was released already');
+    entry.references++;
+  }
+
+  release(bytes: Uint8Array): void {
+    const entry = this.#slabs.get(bytes.buffer);
+    if (!entry) return;
+    if (entry.references === 0) throw new Error('released a slab twice');
+    if (--entry.references > 0) return;
+    this.#heldBytes -= entry.capacity;
+    if (this.#poison) entry.bytes.fill(POISON);
+    if (this.#freeBytes + entry.capacity > MAX_FREE_BYTES) {
+      this.#slabs.delete(entry.bytes.buffer);
+      return;
+    }
+    this.#freeBytes += entry.capacity;
+    const shelf = this.#free.get(entry.capacity);
+    if (shelf) shelf.push(entry);
+    else this.#free.set(entry.capacity, [entry]);
+  }
+
+  limit(budgetBytes: number): () => void {
+    const before = this.#budgetBytes;
+    this.#budgetBytes = budgetBytes;
+    return () => {
+      this.#budgetBytes = before;
+    };
+  }
+}
+
+/** The smallest 2^n or 1.5·2^n that is at least `size`. */
+export function sizeClass(size: number): number {
+  if (size <= MIN_SLAB_BYTES) return MIN_SLAB_BYTES;
+  const power = 2 ** Math.ceil(Math.log2(size));
+  return power * 0.75 >= size ? power * 0.75 : power;
+}
