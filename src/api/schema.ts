@@ -8,12 +8,17 @@ export interface Schema<C> {
     readonly vendor: string;
     readonly validate: (value: unknown) => SchemaResult<C> | Promise<SchemaResult<C>>;
     readonly jsonSchema?: {
-      readonly input: (options: { target: 'draft-2020-12'; libraryOptions?: Record<string, unknown> }) => Record<string, unknown>;
+      readonly input: (options: {
+        target: 'draft-2020-12';
+        libraryOptions?: Record<string, unknown>;
+      }) => Record<string, unknown>;
     };
     readonly types?: { readonly input: unknown; readonly output: C } | undefined;
   };
 }
-export type SchemaResult<C> = { readonly value: C; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
+export type SchemaResult<C> =
+  | { readonly value: C; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
 export interface SchemaIssue {
   readonly message: string;
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;

@@ -312,21 +312,25 @@ class Scan {
         if ((reader.lo !== 0 || reader.hi !== 0) && !this.#mappings.has(reader.lo, reader.hi))
           throw reference('a location names a mapping that does not exist');
       } else if (reader.field === 4) {
-        reader.expect(BYTES);
-        const length = reader.length();
-        const outer = reader.end;
-        reader.end = reader.at + length;
-        while (reader.next()) {
-          if (reader.field === 1) {
-            reader.expect(VARINT);
-            reader.varint();
-            if ((reader.lo !== 0 || reader.hi !== 0) && !this.#functions.has(reader.lo, reader.hi))
-              throw reference('a line names a function that does not exist');
-          } else reader.skip();
-        }
-        reader.end = outer;
+        this.#line(reader);
       } else reader.skip();
     }
+  }
+
+  #line(reader: Reader): void {
+    reader.expect(BYTES);
+    const length = reader.length();
+    const outer = reader.end;
+    reader.end = reader.at + length;
+    while (reader.next()) {
+      if (reader.field === 1) {
+        reader.expect(VARINT);
+        reader.varint();
+        if ((reader.lo !== 0 || reader.hi !== 0) && !this.#functions.has(reader.lo, reader.hi))
+          throw reference('a line names a function that does not exist');
+      } else reader.skip();
+    }
+    reader.end = outer;
   }
 
   #stringFields(reader: Reader, first: number, last: number, what: string): void {

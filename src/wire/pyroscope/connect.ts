@@ -1,0 +1,44 @@
+// Errors of the Connect protocol (https://connectrpc.com/docs/protocol#error-codes), unary.
+
+export const CONNECT_STATUS = {
+  canceled: 499,
+  unknown: 500,
+  invalid_argument: 400,
+  deadline_exceeded: 504,
+  not_found: 404,
+  already_exists: 409,
+  permission_denied: 403,
+  resource_exhausted: 429,
+  failed_precondition: 400,
+  aborted: 409,
+  out_of_range: 400,
+  unimplemented: 501,
+  internal: 500,
+  unavailable: 503,
+  data_loss: 500,
+  unauthenticated: 401,
+} as const;
+export type ConnectCode = keyof typeof CONNECT_STATUS;
+
+/** An error answer; `status` only where a door of the same server uses another than Connect's (/ingest). */
+export function connectError(
+  code: ConnectCode,
+  message: string,
+  status: number = CONNECT_STATUS[code],
+): { status: number; headers: Record<string, string>; body: string } {
+  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code, message }) };
+}
+
+/** What a store's error body says; an empty code when it is not a Connect error. */
+export function readConnectError(body: Uint8Array): { code: ConnectCode | ''; message: string } {
+  const text = Buffer.from(body).toString('utf8');
+  try {
+    const { code, message } = JSON.parse(text) as { code?: unknown; message?: unknown };
+    return {
+      code: typeof code === 'string' && code in CONNECT_STATUS ? (code as ConnectCode) : '',
+      message: typeof message === 'string' ? message : '',
+    };
+  } catch {
+    return { code: '', message: text };
+  }
+}
