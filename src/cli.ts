@@ -33,7 +33,7 @@ const REAL: Surroundings = {
   components: async () => (await import('./components.ts')).components,
   run: async options => (await import('./run.ts')).run(options),
   // ── the one call of the pipeline room from here ──
-  build: async plan => (await import('./pipeline/graph.ts')).buildDry(plan),
+  build: async plan => (await import('./dry.ts')).buildDry(plan),
 };
 
 interface Arguments {

@@ -10,6 +10,7 @@ import type { Status } from './pipeline/status.ts';
 import { systemClock } from './telemetry/clock.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { watchProcess } from './telemetry/process-metrics.ts';
 import { adminProtocol } from './ui/admin.ts';
 import { VERSION } from './version.ts';
 import { SlabPool } from './workers/slabs.ts';
@@ -36,6 +37,7 @@ export async function run(options: RunOptions): Promise<number> {
   let plan = first.plan;
   const log = createLogger({ level: plan.telemetry.logs.level, pretty: process.stdout.isTTY ?? false });
   const metrics = new Metrics();
+  watchProcess(metrics, VERSION);
   const clock = systemClock;
   const memory = new SlabPool({
     budgetBytes: Math.floor((process.constrainedMemory() || process.availableMemory()) * DEFAULT_MEMORY_SHARE),
@@ -68,7 +70,7 @@ export async function run(options: RunOptions): Promise<number> {
       of.telemetry.admin,
       adminProtocol({ status, metrics: () => metrics.render(), endpoint: of.telemetry.admin.endpoint, token: of.telemetry.admin.token }),
     );
-  for (const warning of plan.warnings) log.warn('configuration warning', { message: warning.message, at: warning.at });
+  for (const warning of plan.warnings) log.warn('configuration warning', { message: warning.message, at: `${warning.file}:${warning.line}` });
 
   let admin = bindAdmin(plan);
   try {

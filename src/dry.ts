@@ -1,0 +1,26 @@
+import type { Finding, Plan } from './config/plan.ts';
+import { Graph } from './pipeline/graph.ts';
+import { MemoryStore } from './pipeline/outbox/memory-store.ts';
+import { systemClock } from './telemetry/clock.ts';
+import { createLogger } from './telemetry/logger.ts';
+import { Metrics } from './telemetry/metrics.ts';
+import { SlabPool } from './workers/slabs.ts';
+
+/** Builds the graph of a plan and throws it away; what a component objects to comes back. Opens nothing. */
+export function buildDry(plan: Plan): Finding[] {
+  const memory = new SlabPool({ budgetBytes: 0 });
+  const metrics = new Metrics();
+  try {
+    new Graph(plan, {
+      clock: systemClock,
+      memory,
+      store: new MemoryStore({ memory, clock: systemClock }),
+      ports: { bind: () => ({}) },
+      log: createLogger({ level: 'error', pretty: false }),
+      meter: id => metrics.meter(id),
+    });
+    return [];
+  } catch (error) {
+    return [{ severity: 'error', file: '', line: 0, column: 0, message: error instanceof Error ? error.message : String(error) }];
+  }
+}

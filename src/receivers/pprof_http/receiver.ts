@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import {
+  type BodyProblem,
+  BatchId,
+  type Component,
+  type Consumer,
+  type Host,
+  type Payload,
+  type Protocol,
+  type Request,
+  type Response,
+  type Result,
+} from '../../api/index.ts';
+import { DecodeError } from '../../wire/decode-error.ts';
+import { parseMultipart } from '../../wire/multipart.ts';
+import { receivePprof } from '../../wire/pprof/receive.ts';
+import { checkLabels } from '../../wire/pyroscope/labels.ts';
+import type { Config } from './config.ts';
+
+const TEXT = { 'content-type': 'text/plain; charset=utf-8' };
+const DEFAULT_SERVICE = 'unknown_service';
+/** Reasons that are not a bad request. */
+const STATUS: Record<string, number> = {
+  body_too_large: 413,
+  decompressed_too_large: 413,
+  unknown_format: 415,
+  unsupported_encoding: 415,
+  body_timeout: 408,
+  body_aborted: 408,
+  memory_limit: 429,
+};
+
+export function createReceiver(config: Config, host: Host, next: Consumer<'profiles'>): Component {
+  return host.listen(config, protocolOf(config, host, next));
+}
+
+export function protocolOf(config: Config, host: Host, next: Consumer<'profiles'>): Protocol {
+  const rejected = host.metrics.counter('flamegate_rejected_requests_total', {
+    help: 'Requests that were not taken, by door and reason.',
+    labels: ['protocol', 'reason'],
+  });
+  const dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
+    help: 'Profiles that went no further, by reason.',
+    labels: ['reason'],
+  });
+  const handle = async (request: Request): Promise<Response> => {
+    try {
+      const attributes = labelsOf(request.query, config.max_label_names);
+      const payload = await payloadOf(request, config);
+      if (!('form' in payload)) return refused(payload);
+      if (payload.summary?.samples === 0) {
+        dropped.record(1, { reason: 'empty_profile' });
+        return { status: 204 };
+      }
+      const id = new BatchId(() => createHash('sha1').update(`pprof\n${request.query}\n`).update(payload.bytes).digest('hex'));
+      const result = await next.consume(
+        {
+          signal: 'profiles',
+          id,
+          tenant: '',
+          dialect: 'pyroscope',
+          receivedMs: host.clock.now(),
+          sizeBytes: payload.bytes.length,
+          profiles: [{ attributes, payload, part: 0, origin: { door: 'pprof_http' } }],
+        },
+        request.abort,
+      );
+      return answer(result);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      return refused(error);
+    }
+  };
+  const refused = (problem: DecodeError | BodyProblem): Response => {
+    rejected.record(1, { protocol: 'pprof_http', reason: problem.reason });
+    const delayMs = 'retryAfterMs' in problem ? problem.retryAfterMs : undefined;
+    return sentence(STATUS[problem.reason] ?? 400, `${problem.reason}: ${problem.message}`, delayMs);
+  };
+  return {
+    name: 'pprof_http',
+    routes: ['/v1/pprof', '/'].map(path => ({ path, method: 'POST' as const, handle })),
+  };
+}
+
+/** Every query key is a label. @throws DecodeError bad_label */
+function labelsOf(query: string, maxNames: number): ReadonlyMap<string, string> {
+  const pairs = [...new URLSearchParams(query)];
+  checkLabels(pairs, maxNames);
+  const labels = new Map(pairs);
+  if (!labels.get('service_name')) labels.set('service_name', DEFAULT_SERVICE);
+  return labels;
+}
+
+async function payloadOf(request: Request, config: Config): Promise<Payload | BodyProblem> {
+  const body = await request.read({ maxBytes: config.max_body_size, maxInflatedBytes: config.max_inflated_size });
+  if (body.kind === 'problem') return body;
+  const contentType = String(request.headers['content-type'] ?? '');
+  const form = contentType.includes('multipart/form-data');
+  if (!form && body.encoding !== 'zstd')
+    return receivePprof(body.bytes, body.encoding === 'gzip', config.validate, config.max_inflated_size);
+  const plain = await body.decoded();
+  if (plain.kind === 'problem') return plain;
+  const parts = form ? parseMultipart(plain.bytes, contentType) : undefined;
+  const bytes = parts ? (parts.get('profile') ?? [...parts.values()][0])?.data : plain.bytes;
+  return receivePprof(bytes ?? Buffer.alloc(0), false, config.validate, config.max_inflated_size);
+}
+
+function answer(result: Result): Response {
+  switch (result.kind) {
+    case 'accepted':
+      return { status: 204 };
+    case 'refused':
+      return sentence(429, result.reason, result.retryAfterMs);
+    case 'retryable':
+      return sentence(503, result.error.message, result.retryAfterMs);
+    case 'permanent':
+      return sentence(result.fault === 'sender' ? 400 : 500, result.error.message);
+  }
+}
+
+function sentence(status: number, message: string, delayMs?: number): Response {
+  const retry = delayMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(delayMs / 1000))) };
+  return { status, headers: { ...TEXT, ...retry }, body: `${message}\n` };
+}

@@ -1,0 +1,129 @@
+// POST /ingest: one profile with its series in the query. Success is exactly 200 (the Go SDK takes nothing else for one).
+import type { Attributes, Body, BodyProblem, Form, Origin, Payload, Profile, Request, Response, Result } from '../../api/index.ts';
+import { DecodeError } from '../../wire/decode-error.ts';
+import { isGzip } from '../../wire/gzip.ts';
+import { parseMultipart, type Part } from '../../wire/multipart.ts';
+import { receivePprof } from '../../wire/pprof/receive.ts';
+import { type ConnectCode, connectError } from '../../wire/pyroscope/connect.ts';
+import { type IngestQuery, ingestForm, parseIngestQuery } from '../../wire/pyroscope/ingest.ts';
+import { checkLabels } from '../../wire/pyroscope/labels.ts';
+import { parseSampleTypeConfig } from '../../wire/pyroscope/profile-name.ts';
+import { type Intake, retryAfter } from './intake.ts';
+
+const SUCCESS: Response = { status: 200 };
+
+/** Where a reason is not a bad body (422). */
+const STATUS: Record<string, readonly [number, ConnectCode]> = {
+  bad_name: [400, 'invalid_argument'],
+  bad_tenant: [400, 'invalid_argument'],
+  body_too_large: [413, 'invalid_argument'],
+  decompressed_too_large: [413, 'invalid_argument'],
+  unsupported_encoding: [415, 'invalid_argument'],
+  body_timeout: [408, 'unknown'],
+  body_aborted: [408, 'unknown'],
+  memory_limit: [429, 'resource_exhausted'],
+};
+
+export async function ingest(request: Request, intake: Intake): Promise<Response> {
+  try {
+    const tenant = intake.tenant(request);
+    const query = parseIngestQuery(request.query);
+    checkLabels(query.name.labels, intake.config.max_label_names);
+    const contentType = String(request.headers['content-type'] ?? '');
+    const { form, multipart } = ingestForm(query.format, contentType);
+    const body = await request.read(intake.read);
+    if (body.kind === 'problem') return refused(body, intake);
+    const received = multipart || form !== 'pprof' ? await body.decoded() : body;
+    if (received.kind === 'problem') return refused(received, intake);
+    const { payload, parts } = multipart
+      ? await fromParts(parseMultipart(received.bytes, contentType), form, intake)
+      : { payload: await fromBody(received, form, intake), parts: undefined };
+    const origin: Origin = {
+      door: 'ingest',
+      query: request.query,
+      ...(contentType.startsWith('binary/octet-stream+') && { contentType }),
+      ...(parts && { parts }),
+    };
+    const profile: Profile = { attributes: attributesOf(query), payload, part: 0, origin };
+    if (!intake.worthwhile(profile)) return SUCCESS;
+    let sizeBytes = payload.bytes.length;
+    for (const bytes of Object.values(parts ?? {})) sizeBytes += bytes.length;
+    return answer(await intake.consume(request, tenant, request.query, [profile], sizeBytes));
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    return refused(error, intake);
+  }
+}
+
+/** The series: `service_name` (the label, or else the application) and the labels; the store drops other `__` names, so do we. */
+function attributesOf({ name }: IngestQuery): Attributes {
+  const attributes = new Map<string, string>([['service_name', name.labels.get('service_name') || name.app]]);
+  for (const [key, value] of name.labels) {
+    if (key === 'service_name' || (key.startsWith('__') && key !== '__session_id__')) continue;
+    attributes.set(key, value);
+  }
+  return attributes;
+}
+
+async function fromBody(body: Body, form: Form, intake: Intake): Promise<Payload> {
+  if (form !== 'pprof') return opaque(form, body.bytes);
+  if (body.encoding === 'zstd') {
+    const plain = await body.decoded();
+    if (plain.kind === 'problem') throw new DecodeError(plain.reason, plain.message);
+    return receivePprof(plain.bytes, false, intake.config.validate, intake.read.maxInflatedBytes);
+  }
+  return receivePprof(body.bytes, body.encoding === 'gzip', intake.config.validate, intake.read.maxInflatedBytes);
+}
+
+async function fromParts(
+  parts: Map<string, Part>,
+  form: Form,
+  intake: Intake,
+): Promise<{ payload: Payload; parts: Record<string, Uint8Array> }> {
+  if (form === 'jfr') {
+    const labels = parts.get('labels');
+    const payload = opaque('jfr', parts.get('jfr')?.data ?? Buffer.alloc(0));
+    return { payload, parts: labels ? { labels: labels.data } : {} };
+  }
+  if (parts.get('prev_profile')?.data.length)
+    throw new DecodeError('unsupported_delta', 'prev_profile is not supported: unsupported client version, please update the SDK');
+  const config = parts.get('sample_type_config');
+  if (config) parseSampleTypeConfig(config.data);
+  const data = parts.get('profile')?.data ?? Buffer.alloc(0);
+  const payload = await receivePprof(data, false, intake.config.validate, intake.read.maxInflatedBytes);
+  return { payload, parts: config ? { sample_type_config: config.data } : {} };
+}
+
+/** A form that is carried as it is; the store decodes it. */
+function opaque(form: Form, bytes: Uint8Array): Payload {
+  if (bytes.length === 0) throw new DecodeError('empty_body', 'the body is empty');
+  return { form, encoding: isGzip(bytes) ? 'gzip' : 'identity', bytes };
+}
+
+function refused(problem: DecodeError | BodyProblem, intake: Intake): Response {
+  const { reason, message } = problem;
+  intake.reject('ingest', reason, message);
+  const [status, code] = STATUS[reason] ?? [422, 'unknown'];
+  const error = connectError(code, message, status);
+  const delayMs = 'retryAfterMs' in problem ? problem.retryAfterMs : undefined;
+  return { ...error, headers: { ...error.headers, ...retryAfter(delayMs) } };
+}
+
+function answer(result: Result): Response {
+  switch (result.kind) {
+    case 'accepted':
+      return SUCCESS;
+    case 'refused': {
+      const error = connectError('resource_exhausted', result.reason);
+      return { ...error, headers: { ...error.headers, ...retryAfter(result.retryAfterMs) } };
+    }
+    case 'retryable': {
+      const error = connectError('unavailable', result.error.message);
+      return { ...error, headers: { ...error.headers, ...retryAfter(result.retryAfterMs) } };
+    }
+    case 'permanent':
+      return result.fault === 'sender'
+        ? connectError('unknown', result.error.message, 422)
+        : connectError('internal', result.error.message);
+  }
+}

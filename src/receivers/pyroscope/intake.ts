@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import type { Consumer, Host, Instrument, Profile, ReadOptions, Request, Result } from '../../api/index.ts';
+import { BatchId } from '../../api/index.ts';
+import { DecodeError } from '../../wire/decode-error.ts';
+import type { Config } from './config.ts';
+
+/** Longest tenant id, bytes, and its characters, as Pyroscope wants them. */
+const MAX_TENANT_BYTES = 150;
+const TENANT = /^[0-9a-zA-Z!\-_.*'()]+$/;
+
+/** What both doors share: the limits, the tenant, the way into the pipeline, and the counters. */
+export class Intake {
+  readonly config: Config;
+  readonly read: ReadOptions;
+  readonly #host: Host;
+  readonly #next: Consumer<'profiles'>;
+  readonly #rejected: Instrument;
+  readonly #dropped: Instrument;
+
+  constructor(config: Config, host: Host, next: Consumer<'profiles'>) {
+    this.config = config;
+    this.read = { maxBytes: config.max_body_size, maxInflatedBytes: config.max_inflated_size };
+    this.#host = host;
+    this.#next = next;
+    this.#rejected = host.metrics.counter('flamegate_rejected_requests_total', {
+      help: 'Requests that were not taken, by door and reason.',
+      labels: ['protocol', 'reason'],
+    });
+    this.#dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
+      help: 'Profiles that went no further, by reason.',
+      labels: ['reason'],
+    });
+  }
+
+  /** The one tenant of a write; '' without the header. @throws DecodeError bad_tenant */
+  tenant(request: Request): string {
+    const tenant = request.headers['x-scope-orgid'];
+    if (tenant === undefined || tenant === '') return '';
+    const one = String(tenant);
+    if (one.length > MAX_TENANT_BYTES || !TENANT.test(one) || one === '.' || one === '..')
+      throw new DecodeError('bad_tenant', 'X-Scope-OrgID must name exactly one tenant');
+    return one;
+  }
+
+  /** Whether there is anything in it to forward; an empty profile is taken, counted, and goes no further. */
+  worthwhile({ payload }: Profile): boolean {
+    if (payload.summary?.samples !== 0) return true;
+    this.#dropped.record(1, { reason: 'empty_profile' });
+    return false;
+  }
+
+  /** Hands the profiles of one request to the pipeline. `identity` is what a second try of the same request has in common. */
+  consume(request: Request, tenant: string, identity: string, profiles: readonly Profile[], sizeBytes: number): Promise<Result> {
+    const id = new BatchId(() => {
+      const hash = createHash('sha1').update(`${tenant}\n${identity}\n`);
+      for (const { payload, origin } of profiles) {
+        hash.update(payload.bytes);
+        for (const [name, bytes] of Object.entries(origin?.parts ?? {})) hash.update(name).update(bytes);
+      }
+      return hash.digest('hex');
+    });
+    return this.#next.consume(
+      { signal: 'profiles', id, tenant, dialect: 'pyroscope', receivedMs: this.#host.clock.now(), sizeBytes, profiles },
+      request.abort,
+    );
+  }
+
+  reject(protocol: 'ingest' | 'push', reason: string, message: string): void {
+    this.#rejected.record(1, { protocol, reason });
+    this.#host.log.debug('request rejected', { protocol, reason, message });
+  }
+}
+
+/** `Retry-After` in whole seconds. */
+export function retryAfter(ms: number | undefined): Record<string, string> {
+  return ms === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(ms / 1000))) };
+}

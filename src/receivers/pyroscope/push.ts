@@ -1,0 +1,110 @@
+// POST …/push.v1.PusherService/Push: Connect unary, protobuf or JSON, gzip both ways.
+import { gzipSync } from 'node:zlib';
+import type { Attributes, BodyProblem, Profile, Request, Response, Result } from '../../api/index.ts';
+import { DecodeError } from '../../wire/decode-error.ts';
+import { receivePprof } from '../../wire/pprof/receive.ts';
+import { type ConnectCode, connectError } from '../../wire/pyroscope/connect.ts';
+import { checkLabels } from '../../wire/pyroscope/labels.ts';
+import { decodePush, decodePushJson, type PushSeries } from '../../wire/pyroscope/push.ts';
+import { type Intake, retryAfter } from './intake.ts';
+
+const PROTO = 'application/proto';
+const JSON_TYPE = 'application/json';
+const EMPTY_JSON = '{}';
+
+/** Reasons that are not `invalid_argument`. Too large stays one: `resource_exhausted` would be retried in vain. */
+const CODES: Record<string, ConnectCode> = {
+  unsupported_encoding: 'unimplemented',
+  body_timeout: 'deadline_exceeded',
+  body_aborted: 'canceled',
+  memory_limit: 'resource_exhausted',
+};
+
+export async function push(request: Request, intake: Intake): Promise<Response> {
+  const type = String(request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
+  if (type !== PROTO && type !== JSON_TYPE) {
+    intake.reject('push', 'unsupported_content_type', type);
+    return { status: 415, headers: { 'accept-post': `${PROTO}, ${JSON_TYPE}` } };
+  }
+  try {
+    const version = request.headers['connect-protocol-version'];
+    if (version !== undefined && version !== '1') throw new DecodeError('bad_protocol_version', 'connect-protocol-version must be 1');
+    const tenant = intake.tenant(request);
+    const body = await request.read(intake.read);
+    if (body.kind === 'problem') return refused(body, intake);
+    if (body.encoding === 'zstd')
+      return refused({ reason: 'unsupported_encoding', message: 'unknown compression "zstd": supported encodings are gzip, identity' }, intake);
+    const plain = await body.decoded();
+    if (plain.kind === 'problem') return refused(plain, intake);
+    const series = type === PROTO ? decodePush(plain.bytes) : decodePushJson(plain.bytes);
+    const { profiles, identity, sizeBytes } = await profilesOf(series, intake);
+    const worthwhile = profiles.filter(profile => intake.worthwhile(profile));
+    if (worthwhile.length === 0) return success(type, request);
+    return answer(await intake.consume(request, tenant, identity, worthwhile, sizeBytes), type, request);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    return refused(error, intake);
+  }
+}
+
+/** Every sample must be sound, or nothing is taken: a sender that tries again would double the sound ones. */
+async function profilesOf(series: readonly PushSeries[], intake: Intake): Promise<{ profiles: Profile[]; identity: string; sizeBytes: number }> {
+  const profiles: Profile[] = [];
+  let identity = 'push';
+  let sizeBytes = 0;
+  for (const [at, { labels, samples }] of series.entries()) {
+    const attributes = attributesOf(labels, intake.config.max_label_names, at);
+    identity += `\n${JSON.stringify(labels)}`;
+    for (const [nth, { rawProfile, id }] of samples.entries()) {
+      try {
+        const payload = await receivePprof(rawProfile, false, intake.config.validate, intake.read.maxInflatedBytes);
+        profiles.push({ attributes, payload, part: 0, origin: { door: 'push', ...(id !== '' && { sampleId: id }) } });
+        sizeBytes += payload.bytes.length;
+      } catch (error) {
+        if (error instanceof DecodeError) throw new DecodeError(error.reason, `series ${at}, sample ${nth}: ${error.message}`);
+        throw error;
+      }
+    }
+  }
+  if (profiles.length === 0) throw new DecodeError('empty_body', 'no profiles received');
+  return { profiles, identity, sizeBytes };
+}
+
+function attributesOf(labels: PushSeries['labels'], maxNames: number, at: number): Attributes {
+  checkLabels(labels, maxNames);
+  const attributes = new Map<string, string>(labels);
+  if (!attributes.get('__name__')) throw new DecodeError('bad_label', `series ${at} has no __name__`);
+  if (!attributes.get('service_name')) attributes.set('service_name', 'unknown_service');
+  return attributes;
+}
+
+function success(type: string, request: Request): Response {
+  const headers = { 'content-type': type };
+  // PushResponse is empty: no bytes in protobuf, which nobody compresses.
+  if (type === PROTO) return { status: 200, headers };
+  const accepts = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+  if (!accepts) return { status: 200, headers, body: EMPTY_JSON };
+  return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: gzipSync(EMPTY_JSON) };
+}
+
+function refused(problem: Pick<BodyProblem, 'message' | 'retryAfterMs'> & { reason: string }, intake: Intake): Response {
+  intake.reject('push', problem.reason, problem.message);
+  return delayed(connectError(CODES[problem.reason] ?? 'invalid_argument', problem.message), problem.retryAfterMs);
+}
+
+function answer(result: Result, type: string, request: Request): Response {
+  switch (result.kind) {
+    case 'accepted':
+      return success(type, request);
+    case 'refused':
+      return delayed(connectError('resource_exhausted', result.reason), result.retryAfterMs);
+    case 'retryable':
+      return delayed(connectError('unavailable', result.error.message), result.retryAfterMs);
+    case 'permanent':
+      return connectError(result.fault === 'sender' ? 'invalid_argument' : 'internal', result.error.message);
+  }
+}
+
+function delayed(error: Response, delayMs: number | undefined): Response {
+  return { ...error, headers: { ...error.headers, ...retryAfter(delayMs) } };
+}

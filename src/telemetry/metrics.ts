@@ -1,0 +1,106 @@
+// prom-client behind this one file; only own registries, never its global one. Its successor @prometheus-io/client has the same
+// API: the swap is the import below.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Instrument, Meter, MetricLabels, MetricOptions } from '../api/index.ts';
+
+type Kind = 'counter' | 'gauge' | 'histogram';
+interface Metric {
+  readonly kind: Kind;
+  readonly labels: readonly string[];
+  child(labels: MetricLabels): { write(value: number): void };
+}
+
+/** All metrics of the process. Components that ask for the same name share a metric and differ by the label `id`. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #metrics = new Map<string, Metric>();
+  readonly #collectors: (() => void)[] = [];
+
+  /** The meter of one component. */
+  meter(id: string): Meter {
+    const make = (kind: Kind) => (name: string, options: MetricOptions) => this.#instrument(kind, name, options, id);
+    return { counter: make('counter'), gauge: make('gauge'), histogram: make('histogram') };
+  }
+
+  /** Runs before each reading; for gauges that are cheaper to look up than to keep. */
+  onCollect(refresh: () => void): void {
+    this.#collectors.push(refresh);
+  }
+
+  /** Prometheus text format 0.0.4. */
+  async render(): Promise<{ contentType: string; body: string }> {
+    for (const refresh of this.#collectors) refresh();
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() };
+  }
+
+  #instrument(kind: Kind, name: string, options: MetricOptions, id: string): Instrument {
+    const labels = options.labels ?? [];
+    let metric = this.#metrics.get(name);
+    if (!metric) {
+      metric = this.#create(kind, name, options, ['id', ...labels]);
+      this.#metrics.set(name, metric);
+    } else if (metric.kind !== kind || metric.labels.join() !== ['id', ...labels].join())
+      throw new Error(`metric ${name} exists with another type or other labels`);
+    return new BoundInstrument(metric, id, labels);
+  }
+
+  #create(kind: Kind, name: string, { help, buckets }: MetricOptions, labelNames: string[]): Metric {
+    const common = { name, help, labelNames, registers: [this.#registry] };
+    if (kind === 'counter') {
+      const counter = new Counter(common);
+      return {
+        kind,
+        labels: labelNames,
+        child: labels => {
+          const bound = counter.labels(labels);
+          return { write: value => bound.inc(value) };
+        },
+      };
+    }
+    if (kind === 'gauge') {
+      const gauge = new Gauge(common);
+      return {
+        kind,
+        labels: labelNames,
+        child: labels => {
+          const bound = gauge.labels(labels);
+          return { write: value => bound.set(value) };
+        },
+      };
+    }
+    const histogram = new Histogram({ ...common, ...(buckets && { buckets: [...buckets] }) });
+    return {
+      kind,
+      labels: labelNames,
+      child: labels => {
+        const bound = histogram.labels(labels);
+        return { write: value => bound.observe(value) };
+      },
+    };
+  }
+}
+
+/** Keeps the bound children, since prom-client hashes the labels on every call otherwise. */
+class BoundInstrument implements Instrument {
+  readonly #metric: Metric;
+  readonly #id: string;
+  readonly #names: readonly string[];
+  readonly #children = new Map<string, { write(value: number): void }>();
+
+  constructor(metric: Metric, id: string, names: readonly string[]) {
+    this.#metric = metric;
+    this.#id = id;
+    this.#names = names;
+  }
+
+  record(value: number, labels?: MetricLabels): void {
+    let key = '';
+    if (labels) for (const name of this.#names) key += `${labels[name]}\n`;
+    let child = this.#children.get(key);
+    if (!child) {
+      child = this.#metric.child({ id: this.#id, ...labels });
+      this.#children.set(key, child);
+    }
+    child.write(value);
+  }
+}
