@@ -21,6 +21,14 @@ export function buildDry(plan: Plan): Finding[] {
     });
     return [];
   } catch (error) {
-    return [{ severity: 'error', file: '', line: 0, column: 0, message: error instanceof Error ? error.message : String(error) }];
+    return [
+      {
+        severity: 'error',
+        file: '',
+        line: 0,
+        column: 0,
+        message: error instanceof Error ? error.message : String(error),
+      },
+    ];
   }
 }

@@ -1,8 +1,10 @@
 // The running process: assembles the world, starts the service, answers signals. Called by the verb `run`.
-import type { Component } from './api/index.ts';
+import { totalmem } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
+import { type Component, Secret } from './api/index.ts';
+import { components } from './components.ts';
 import { formatFindings, loadPlan } from './config/load.ts';
 import type { Plan } from './config/plan.ts';
-import { components } from './components.ts';
 import { Listeners } from './net/listeners.ts';
 import { MemoryStore } from './pipeline/outbox/memory-store.ts';
 import { Service } from './pipeline/service.ts';
@@ -40,13 +42,18 @@ export async function run(options: RunOptions): Promise<number> {
   watchProcess(metrics, VERSION);
   const clock = systemClock;
   const memory = new SlabPool({
-    budgetBytes: Math.floor((process.constrainedMemory() || process.availableMemory()) * DEFAULT_MEMORY_SHARE),
+    budgetBytes: Math.floor(
+      Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem()) * DEFAULT_MEMORY_SHARE,
+    ),
     poison: process.env.FLAMEGATE_POISON_SLABS === '1',
   });
   const meter = (id: string) => metrics.meter(id);
   const ports = new Listeners({ memory, log: log.child({ kind: 'net' }), meter: meter('net'), clock });
   const service = new Service({ clock, memory, ports, store: new MemoryStore({ memory, clock }), log, meter });
-  const slabBytes = meter('memory').gauge('flamegate_slab_bytes', { help: 'Pooled payload memory, by state.', labels: ['state'] });
+  const slabBytes = meter('memory').gauge('flamegate_slab_bytes', {
+    help: 'Pooled payload memory, by state.',
+    labels: ['state'],
+  });
   metrics.onCollect(() => {
     service.collect();
     slabBytes.record(memory.usage.heldBytes, { state: 'held' });
@@ -68,9 +75,15 @@ export async function run(options: RunOptions): Promise<number> {
     ports.bind(
       'admin',
       of.telemetry.admin,
-      adminProtocol({ status, metrics: () => metrics.render(), endpoint: of.telemetry.admin.endpoint, token: of.telemetry.admin.token }),
+      adminProtocol({
+        status,
+        metrics: () => metrics.render(),
+        endpoint: of.telemetry.admin.endpoint,
+        token: of.telemetry.admin.token,
+      }),
     );
-  for (const warning of plan.warnings) log.warn('configuration warning', { message: warning.message, at: `${warning.file}:${warning.line}` });
+  for (const warning of plan.warnings)
+    log.warn('configuration warning', { message: warning.message, at: `${warning.file}:${warning.line}` });
 
   let admin = bindAdmin(plan);
   try {
@@ -82,7 +95,11 @@ export async function run(options: RunOptions): Promise<number> {
     await ports.close(AbortSignal.abort());
     return 1;
   }
-  log.info('gateway running', { version: VERSION, pipelines: plan.pipelines.length, startMs: Math.round(process.uptime() * 1000) });
+  log.info('gateway running', {
+    version: VERSION,
+    pipelines: plan.pipelines.length,
+    startMs: Math.round(process.uptime() * 1000),
+  });
 
   const reload = async () => {
     const next = await load();
@@ -91,7 +108,7 @@ export async function run(options: RunOptions): Promise<number> {
       return;
     }
     const previousAdmin = admin;
-    const sameAdmin = JSON.stringify(next.plan.telemetry.admin) === JSON.stringify(plan.telemetry.admin);
+    const sameAdmin = isDeepStrictEqual(revealed(next.plan.telemetry.admin), revealed(plan.telemetry.admin));
     if (!sameAdmin) {
       const nextAdmin = bindAdmin(next.plan);
       try {
@@ -121,6 +138,13 @@ export async function run(options: RunOptions): Promise<number> {
   await ports.close(deadline);
   log.info('stopped');
   return 0;
+}
+
+/** A value with its secrets readable, for comparing two configurations; goes nowhere else. */
+function revealed(value: unknown): unknown {
+  if (value instanceof Secret) return value.reveal();
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, revealed(inner)]));
 }
 
 /** Resolves when the process should end; a second, later signal forces the exit at once. SIGHUP reloads. */

@@ -5,14 +5,23 @@ import { z } from 'zod';
 const DURATION = /^(\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 const DURATION_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const BYTES = /^(\d+(?:\.\d+)?)\s*(B|KB|MB|GB|KiB|MiB|GiB)$/;
-const BYTE_UNITS: Record<string, number> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
+const BYTE_UNITS: Record<string, number> = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+};
 
 /** "1m30s" → 90000; undefined when it is not a duration. */
 export function parseDuration(text: string): number | undefined {
   if (text === '0') return 0;
   if (!DURATION.test(text)) return undefined;
   let ms = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) ms += Number(amount) * DURATION_MS[unit!]!;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g))
+    ms += Number(amount) * DURATION_MS[unit!]!;
   return ms;
 }
 /** "64MiB" → 67108864; undefined when it is not a size. */
@@ -28,7 +37,8 @@ export const duration = () =>
     .meta({ format: 'duration', examples: ['30s'] })
     .transform((value, context) => {
       const ms = parseDuration(String(value));
-      if (ms === undefined) context.addIssue(`"${value}" is not a duration: write a number and a unit, such as 500ms, 30s, 5m or 1h30m`);
+      if (ms === undefined)
+        context.addIssue(`"${value}" is not a duration: write a number and a unit, such as 500ms, 30s, 5m or 1h30m`);
       return ms ?? z.NEVER;
     });
 
@@ -39,7 +49,8 @@ export const bytes = () =>
     .meta({ format: 'bytes', examples: ['64MiB'] })
     .transform((value, context) => {
       const size = typeof value === 'number' ? value : parseBytes(value);
-      if (size === undefined) context.addIssue(`"${value}" is not a size: write a number and a unit, such as 512KiB, 64MiB or 1GiB`);
+      if (size === undefined)
+        context.addIssue(`"${value}" is not a size: write a number and a unit, such as 512KiB, 64MiB or 1GiB`);
       return size ?? z.NEVER;
     });
 
@@ -89,7 +100,10 @@ const basic = z
 const bearer = z
   .strictObject({
     token: secret().optional().describe('The token.'),
-    token_file: z.string().optional().describe('File that holds the token; read again for each use, so that it can be rotated.'),
+    token_file: z
+      .string()
+      .optional()
+      .describe('File that holds the token; read again for each use, so that it can be rotated.'),
   })
   .refine(b => (b.token === undefined) !== (b.token_file === undefined), 'give either token or token_file')
   .describe('Bearer token.');
@@ -105,7 +119,10 @@ export const serverTls = () =>
     .strictObject({
       cert_file: z.string().describe('PEM certificate chain.'),
       key_file: z.string().describe('PEM private key.'),
-      client_ca_file: z.string().optional().describe('PEM of the authorities whose clients are let in; a certificate is then required.'),
+      client_ca_file: z
+        .string()
+        .optional()
+        .describe('PEM of the authorities whose clients are let in; a certificate is then required.'),
     })
     .describe('Serve over TLS.');
 export const clientTls = () =>
@@ -121,7 +138,9 @@ export const clientTls = () =>
 
 /** The keys of everything that listens. Spread into the component's strictObject with its own default address. */
 export const listen = (endpoint: string) => ({
-  endpoint: address().default(endpoint).describe('Address to listen on, host:port. Only loopback unless you say otherwise.'),
+  endpoint: address()
+    .default(endpoint)
+    .describe('Address to listen on, host:port. Only loopback unless you say otherwise.'),
   tls: serverTls().optional(),
   auth: auth().optional(),
 });
@@ -134,7 +153,10 @@ export interface Listen {
 /** The keys of everything that calls a store over HTTP. `timeout` is the pipeline's (see outbox). */
 export const client = () => ({
   endpoint: url().describe('Base URL of the store.'),
-  headers: z.record(z.string(), z.string()).default({}).describe('Headers to add to each request. `X-Scope-OrgID` here replaces the tenant of the batch.'),
+  headers: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Headers to add to each request. `X-Scope-OrgID` here replaces the tenant of the batch.'),
   tls: clientTls().optional(),
   auth: auth().optional(),
 });
@@ -146,7 +168,9 @@ const retry = z
     max_interval: duration().prefault('30s').describe('Longest delay.'),
     multiplier: z.number().min(1).default(1.5).describe('Growth of the delay.'),
     randomization_factor: z.number().min(0).max(1).default(0.5).describe('Share of the delay that is random.'),
-    max_elapsed_time: duration().prefault('0').describe('Give a batch up after this long; 0 never does (the Collector: 300s).'),
+    max_elapsed_time: duration()
+      .prefault('0')
+      .describe('Give a batch up after this long; 0 never does (the Collector: 300s).'),
   })
   .describe('Retries after failures of the store.');
 const queue = z
@@ -156,7 +180,12 @@ const queue = z
     sizer: z.enum(['bytes', 'requests']).default('bytes').describe('What queue_size counts: payload bytes or batches.'),
     queue_size: bytes().prefault('64MiB').describe('Capacity in units of sizer.'),
     max_age: duration().optional().describe('Drop what waited longer; unset keeps it until there is no room.'),
-    on_full: z.enum(['drop_oldest', 'refuse']).default('drop_oldest').describe('Make room by dropping the oldest batch (counted), or refuse new ones: 429 to senders of the whole pipeline.'),
+    on_full: z
+      .enum(['drop_oldest', 'refuse'])
+      .default('drop_oldest')
+      .describe(
+        'Make room by dropping the oldest batch (counted), or refuse new ones: 429 to senders of the whole pipeline.',
+      ),
   })
   .describe('Queue between the pipeline and the store.');
 

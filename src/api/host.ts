@@ -1,5 +1,5 @@
-import type { Memory } from '../model/memory.ts';
 import type { Profile } from '../model/batch.ts';
+import type { Memory } from '../model/memory.ts';
 import type { Summary } from '../model/summary.ts';
 import type { Component } from './component.ts';
 import type { Listen } from './fields.ts';

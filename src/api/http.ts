@@ -37,7 +37,14 @@ export interface Body {
 /** Why there is no body. `reason` is the label of the counter; `message` a sentence for the sender, without input bytes. */
 export interface BodyProblem {
   readonly kind: 'problem';
-  readonly reason: 'body_too_large' | 'decompressed_too_large' | 'bad_compression' | 'unsupported_encoding' | 'body_timeout' | 'body_aborted' | 'memory_limit';
+  readonly reason:
+    | 'body_too_large'
+    | 'decompressed_too_large'
+    | 'bad_compression'
+    | 'unsupported_encoding'
+    | 'body_timeout'
+    | 'body_aborted'
+    | 'memory_limit';
   readonly message: string;
   readonly retryAfterMs?: number;
 }

@@ -1,4 +1,11 @@
 // All that a component or a plugin may import, beside the values in model and the codecs in wire.
+
+export type { Attributes, Plain } from '../model/attributes.ts';
+export type { Batches, MetricBatch, Profile, ProfileBatch, Signal, TraceBatch } from '../model/batch.ts';
+export { BatchId } from '../model/batch.ts';
+export type { Memory, MemoryUsage, Slab } from '../model/memory.ts';
+export type { Encoding, Form, Origin, Payload } from '../model/payload.ts';
+export type { Summary, ValueType } from '../model/summary.ts';
 export type { Component, Consumer, Sender } from './component.ts';
 export type {
   ExporterFactory,
@@ -17,9 +24,3 @@ export type { Body, BodyProblem, Protocol, ReadOptions, Request, Response, Route
 export type { Drop, Result } from './result.ts';
 export { ACCEPTED, combine } from './result.ts';
 export type { Schema, SchemaIssue, SchemaResult } from './schema.ts';
-export type { Attributes, Plain } from '../model/attributes.ts';
-export type { Batches, MetricBatch, Profile, ProfileBatch, Signal, TraceBatch } from '../model/batch.ts';
-export { BatchId } from '../model/batch.ts';
-export type { Memory, MemoryUsage, Slab } from '../model/memory.ts';
-export type { Encoding, Form, Origin, Payload } from '../model/payload.ts';
-export type { Summary, ValueType } from '../model/summary.ts';

@@ -17,7 +17,7 @@ export interface Memory {
   /** Whether these bytes lie in a slab. */
   holds(bytes: Uint8Array): boolean;
   readonly usage: MemoryUsage;
-  /** Bounds what slabs may hold together; `limit_mib` of memory_limiter sets it. Returns the undo. */
+  /** One more bound on what slabs may hold together, the smallest rules; `limit_mib` of memory_limiter sets one. Returns the undo. */
   limit(budgetBytes: number): () => void;
 }
 

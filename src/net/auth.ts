@@ -51,7 +51,9 @@ export function authorization(auth: Auth | undefined): (() => string) | undefine
 export function authorized(expected: string, got: string | undefined): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   // The scheme is case-insensitive (RFC 9110 section 11.1), what follows is not.
-  const normal = (got ?? '').replace(/^(basic|bearer) +/i, (_all, scheme: string) => (/b.s/i.test(scheme) ? 'Basic ' : 'Bearer '));
+  const normal = (got ?? '').replace(/^(basic|bearer) +/i, (_all, scheme: string) =>
+    /b.s/i.test(scheme) ? 'Basic ' : 'Bearer ',
+  );
   return timingSafeEqual(digest(expected), digest(normal));
 }
 

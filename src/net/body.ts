@@ -53,7 +53,9 @@ export class BodyReader {
     const name = headers['content-encoding']?.trim().toLowerCase() || 'identity';
     const encoding = ENCODINGS[name];
     if (!encoding)
-      return this.#refuse(problem('unsupported_encoding', `content-encoding must be one of: ${Object.keys(ENCODINGS).join(', ')}`));
+      return this.#refuse(
+        problem('unsupported_encoding', `content-encoding must be one of: ${Object.keys(ENCODINGS).join(', ')}`),
+      );
     const declared = headers['content-length'];
     const length = declared === undefined ? CHUNKED_START_BYTES : Number(declared);
     if (declared !== undefined && length > options.maxBytes) return this.#refuse(tooLarge(options.maxBytes));
@@ -63,7 +65,11 @@ export class BodyReader {
     const outcome = await new Promise<BodyProblem | undefined>(resolve => {
       this.#settle = resolve;
       this.progressMs = performance.now();
-      this.#incoming.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose).on('error', this.#onClose);
+      this.#incoming
+        .on('data', this.#onData)
+        .on('end', this.#onEnd)
+        .on('close', this.#onClose)
+        .on('error', this.#onClose);
     });
     if (outcome) return outcome;
     return this.#body(this.#slab.bytes.subarray(0, this.#used), encoding, options);

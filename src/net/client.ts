@@ -122,9 +122,14 @@ class Exchange implements Dispatcher.DispatchHandler {
     else this.#abort.addEventListener('abort', this.#cut);
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Record<string, string | string[] | undefined>): void {
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
     this.#status = status;
-    for (const [name, value] of Object.entries(headers)) this.#headers[name] = Array.isArray(value) ? value.join(', ') : value;
+    for (const [name, value] of Object.entries(headers))
+      this.#headers[name] = Array.isArray(value) ? value.join(', ') : value;
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -160,7 +165,10 @@ class Exchange implements Dispatcher.DispatchHandler {
 }
 
 /** `Retry-After` in ms: seconds or an HTTP date (RFC 9110 section 10.2.3). */
-export function retryAfterMs(headers: Readonly<Record<string, string | undefined>>, nowMs = Date.now()): number | undefined {
+export function retryAfterMs(
+  headers: Readonly<Record<string, string | undefined>>,
+  nowMs = Date.now(),
+): number | undefined {
   const text = headers['retry-after']?.trim();
   if (!text) return undefined;
   if (/^\d+$/.test(text)) return Number(text) * 1000;

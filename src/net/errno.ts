@@ -28,8 +28,14 @@ const MEANINGS: Record<string, Meaning> = {
   CERT_HAS_EXPIRED: { retryable: true, text: 'certificate of the store has expired' },
   DEPTH_ZERO_SELF_SIGNED_CERT: { retryable: true, text: 'certificate of the store is self-signed; set tls.ca_file' },
   SELF_SIGNED_CERT_IN_CHAIN: { retryable: true, text: 'certificate of the store is not trusted; set tls.ca_file' },
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: { retryable: true, text: 'certificate of the store is not trusted; set tls.ca_file' },
-  ERR_TLS_CERT_ALTNAME_INVALID: { retryable: true, text: 'certificate of the store is for another name; set tls.server_name_override' },
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: {
+    retryable: true,
+    text: 'certificate of the store is not trusted; set tls.ca_file',
+  },
+  ERR_TLS_CERT_ALTNAME_INVALID: {
+    retryable: true,
+    text: 'certificate of the store is for another name; set tls.server_name_override',
+  },
 };
 
 /** Classifies what a client library threw; unknown errors count as retryable, since the data is not at fault. */

@@ -78,7 +78,9 @@ export class Listeners {
     const wanted = JSON.stringify(tls ?? null);
     let port = this.#ports.get(endpoint);
     if (port && port.tls !== wanted)
-      throw new Error(`cannot listen on ${endpoint}: it is open with other tls settings; all protocols of a port share them`);
+      throw new Error(
+        `cannot listen on ${endpoint}: it is open with other tls settings; all protocols of a port share them`,
+      );
     if (!port) {
       const server = new PortServer(binding.at, {
         memory: this.#memory,
@@ -103,7 +105,12 @@ export class Listeners {
     }
     this.#arrange(port);
     const address = port.server.address!;
-    this.#log.info('listening', { endpoint, address: `${address.host}:${address.port}`, protocol: binding.protocol.name, owner: binding.owner });
+    this.#log.info('listening', {
+      endpoint,
+      address: `${address.host}:${address.port}`,
+      protocol: binding.protocol.name,
+      owner: binding.owner,
+    });
     if (!isLoopback(parseEndpoint(endpoint).host) && !binding.at.auth)
       this.#log.warn('listening beyond loopback without auth', { endpoint, owner: binding.owner });
   }

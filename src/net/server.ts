@@ -1,6 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { readFileSync } from 'node:fs';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Instrument, Listen, Logger, Memory, Protocol, Request, Response, Route } from '../api/index.ts';
 import { authorization, authorized, challenge } from './auth.ts';
@@ -86,7 +86,10 @@ export class PortServer {
     const { host, port } = parseEndpoint(this.endpoint);
     return new Promise((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException) => {
-        const why = error.code === 'EADDRINUSE' ? 'another process listens there; stop it or choose another endpoint' : error.message;
+        const why =
+          error.code === 'EADDRINUSE'
+            ? 'another process listens there; stop it or choose another endpoint'
+            : error.message;
         reject(new Error(`cannot listen on ${this.endpoint}: ${why}`, { cause: error }));
       };
       this.#server.once('error', failed);
@@ -157,7 +160,9 @@ export class PortServer {
       const allow = [...allowed].join(', ');
       return { status: 405, headers: { ...headers, allow }, body: `method not allowed here, use ${allow}\n` };
     }
-    const paths = new Set(this.bindings.flatMap(({ protocol }) => protocol.routes.map(route => `${route.method} ${route.path}`)));
+    const paths = new Set(
+      this.bindings.flatMap(({ protocol }) => protocol.routes.map(route => `${route.method} ${route.path}`)),
+    );
     return { status: 404, headers, body: `nothing is served at this path; here are:\n${[...paths].join('\n')}\n` };
   }
 
@@ -170,7 +175,12 @@ export class PortServer {
     };
   }
 
-  #answer(incoming: IncomingMessage, outgoing: ServerResponse, protocol: string, { status, headers, body }: Response): void {
+  #answer(
+    incoming: IncomingMessage,
+    outgoing: ServerResponse,
+    protocol: string,
+    { status, headers, body }: Response,
+  ): void {
     this.#of.requests.record(1, { protocol, code: String(status) });
     if (outgoing.destroyed) return;
     const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
@@ -182,7 +192,11 @@ export class PortServer {
 
   #badHead(error: NodeJS.ErrnoException, socket: Socket): void {
     const status =
-      error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
+      error.code === 'HPE_HEADER_OVERFLOW'
+        ? '431 Request Header Fields Too Large'
+        : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+          ? '408 Request Timeout'
+          : '400 Bad Request';
     this.#of.requests.record(1, { protocol: 'none', code: status.slice(0, 3) });
     if (!socket.writable || socket.destroyed) return;
     socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);

@@ -30,7 +30,11 @@ export class Entry implements Node {
     try {
       if (shared === undefined) result = NO_MEMORY;
       else if (this.heads.length === 1) result = await this.heads[0]!.consume(shared as never, abort);
-      else result = combine(itemsOf(batch), await Promise.all(this.heads.map(head => head.consume(shared as never, abort))));
+      else
+        result = combine(
+          itemsOf(batch),
+          await Promise.all(this.heads.map(head => head.consume(shared as never, abort))),
+        );
     } catch (thrown) {
       result = this.#observer.bug(thrown);
     }

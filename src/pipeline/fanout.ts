@@ -40,7 +40,12 @@ export class Fanout implements Node {
       for (const outbox of outboxes) {
         const row = outbox.row(batch);
         if (row) rows.push(row);
-        else results.push({ kind: 'permanent', error: new Error(`larger than the queue of ${outbox.id}`), fault: 'gateway' });
+        else
+          results.push({
+            kind: 'permanent',
+            error: new Error(`larger than the queue of ${outbox.id}`),
+            fault: 'gateway',
+          });
       }
       const culprit = store.full(rows);
       if (culprit !== undefined)

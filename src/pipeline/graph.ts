@@ -76,7 +76,8 @@ export class Graph {
   #parts(kind: NodeKind, plan: ComponentPlan, key = `${kind} ${plan.id}`) {
     const condition = new Condition(this.#world.clock);
     const extensions = new Map<string, Component>();
-    for (const vertex of this.vertices.values()) if (vertex.kind === 'extension') extensions.set(vertex.id, vertex.component);
+    for (const vertex of this.vertices.values())
+      if (vertex.kind === 'extension') extensions.set(vertex.id, vertex.component);
     const host = createHost(plan.id, kind, this.#world, condition, extensions);
     return { key, kind, id: plan.id, plan, host, condition, observer: new Observer(host.metrics, host.log) };
   }
@@ -117,13 +118,19 @@ export class Graph {
 
   #connector(plan: ComponentPlan): void {
     const old = this.#reuse(`connector ${plan.id}`, plan);
-    const vertex = old ?? this.#processor(plan, 'connector', `connector ${plan.id}`, id => new Entry(this.#world.memory, id));
+    const vertex =
+      old ?? this.#processor(plan, 'connector', `connector ${plan.id}`, id => new Entry(this.#world.memory, id));
     this.#turn(vertex, () => {
       (vertex.next as Entry).heads = this.#headsOf(plan.id);
     });
   }
 
-  #processor(plan: ComponentPlan, kind: 'connector' | 'processor', key: string, nextOf: (observer: Observer) => Link | Entry): Vertex {
+  #processor(
+    plan: ComponentPlan,
+    kind: 'connector' | 'processor',
+    key: string,
+    nextOf: (observer: Observer) => Link | Entry,
+  ): Vertex {
     const { host, ...parts } = this.#parts(kind, plan, key);
     const next = nextOf(parts.observer);
     const component = (plan.factory as ProcessorFactory).create(plan.config, host, next);
@@ -169,6 +176,8 @@ export class Graph {
   }
 
   #headsOf(id: string): Node[] {
-    return this.plan.pipelines.filter(({ receivers }) => receivers.includes(id)).map(pipeline => this.#heads.get(pipeline.id)!);
+    return this.plan.pipelines
+      .filter(({ receivers }) => receivers.includes(id))
+      .map(pipeline => this.#heads.get(pipeline.id)!);
   }
 }

@@ -25,14 +25,25 @@ export class Observer {
 
   constructor(meter: Meter, log: Logger) {
     this.#log = log;
-    this.#labels = Object.fromEntries(OUTCOMES.map(outcome => [outcome, { outcome }])) as Record<Outcome, { outcome: string }>;
-    this.#items = meter.counter('flamegate_profiles_total', { help: 'Profiles that a component was given, by outcome.', labels: ['outcome'] });
-    this.#bytes = meter.counter('flamegate_profile_bytes_total', { help: 'Payload bytes that a component was given, as received.' });
+    this.#labels = Object.fromEntries(OUTCOMES.map(outcome => [outcome, { outcome }])) as Record<
+      Outcome,
+      { outcome: string }
+    >;
+    this.#items = meter.counter('flamegate_profiles_total', {
+      help: 'Profiles that a component was given, by outcome.',
+      labels: ['outcome'],
+    });
+    this.#bytes = meter.counter('flamegate_profile_bytes_total', {
+      help: 'Payload bytes that a component was given, as received.',
+    });
     this.#seconds = meter.histogram('flamegate_consume_seconds', {
       help: 'Time until a component answered for a batch.',
       buckets: DURATION_BUCKETS,
     });
-    this.#dropped = meter.counter('flamegate_dropped_profiles_total', { help: 'Profiles that went no further, by reason.', labels: ['reason'] });
+    this.#dropped = meter.counter('flamegate_dropped_profiles_total', {
+      help: 'Profiles that went no further, by reason.',
+      labels: ['reason'],
+    });
     this.#bugs = meter.counter('flamegate_internal_errors_total', { help: 'Exceptions on the data path: bugs.' });
   }
 

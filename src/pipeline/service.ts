@@ -7,7 +7,9 @@ import type { ComponentStatus, ReloadStatus, Status } from './status.ts';
 /** A component that did not start; names it, so that the operator knows which part of the file to look at. */
 export class StartError extends Error {
   constructor(vertex: Vertex, cause: unknown) {
-    super(`${vertex.kind} ${vertex.id} did not start: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(`${vertex.kind} ${vertex.id} did not start: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }
 
@@ -37,7 +39,10 @@ export class Service {
     const queue = { labels: ['queue'] };
     this.#queueBytes = meter.gauge('flamegate_queue_bytes', { help: 'Payload bytes in a queue.', ...queue });
     this.#queueBatches = meter.gauge('flamegate_queue_batches', { help: 'Batches in a queue.', ...queue });
-    this.#queueOldest = meter.gauge('flamegate_queue_oldest_seconds', { help: 'Age of the oldest batch in a queue.', ...queue });
+    this.#queueOldest = meter.gauge('flamegate_queue_oldest_seconds', {
+      help: 'Age of the oldest batch in a queue.',
+      ...queue,
+    });
   }
 
   /** Starts everything or nothing. @throws StartError when a component does not start; what had started is stopped again */
@@ -109,7 +114,9 @@ export class Service {
     const stages = Map.groupBy(vertices.toReversed(), vertex => vertex.kind);
     for (const stage of stages.values())
       await Promise.all(
-        stage.map(vertex => this.#stopOne(vertex, deadline, successor?.vertices.has(vertex.key) ? 'hand over' : 'drain')),
+        stage.map(vertex =>
+          this.#stopOne(vertex, deadline, successor?.vertices.has(vertex.key) ? 'hand over' : 'drain'),
+        ),
       );
   }
 
@@ -151,7 +158,9 @@ export class Service {
     return {
       pipelines: this.#graph?.plan.pipelines ?? [],
       components: vertices.map(componentStatus),
-      drops: vertices.flatMap(({ id, observer }) => [...observer.drops].map(([reason, items]) => ({ id, reason, items }))),
+      drops: vertices.flatMap(({ id, observer }) =>
+        [...observer.drops].map(([reason, items]) => ({ id, reason, items })),
+      ),
     };
   }
 }

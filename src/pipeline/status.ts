@@ -1,6 +1,6 @@
 import type { Health } from '../api/index.ts';
-import type { MemoryUsage } from '../model/memory.ts';
 import type { PipelinePlan } from '../config/plan.ts';
+import type { MemoryUsage } from '../model/memory.ts';
 
 export interface ReloadStatus {
   readonly atMs: number;
@@ -42,7 +42,11 @@ export interface Status {
   /** All listeners are open. A store that is down does not change it. */
   readonly ready: boolean;
   readonly config: { readonly files: readonly string[]; readonly lastReload?: ReloadStatus };
-  readonly listeners: readonly { readonly endpoint: string; readonly address: string; readonly protocols: readonly string[] }[];
+  readonly listeners: readonly {
+    readonly endpoint: string;
+    readonly address: string;
+    readonly protocols: readonly string[];
+  }[];
   readonly pipelines: readonly PipelinePlan[];
   readonly components: readonly ComponentStatus[];
   readonly drops: readonly { readonly id: string; readonly reason: string; readonly items: number }[];

@@ -8,7 +8,16 @@ export type Level = 'debug' | 'info' | 'warn' | 'error';
 const REPEATS = 10;
 const WINDOW_MS = 10_000;
 /** A second net below Secret: fields of these names are never shown. */
-const SECRET_FIELDS = ['password', 'token', 'secret', 'authorization', '*.password', '*.token', '*.secret', '*.authorization'];
+const SECRET_FIELDS = [
+  'password',
+  'token',
+  'secret',
+  'authorization',
+  '*.password',
+  '*.token',
+  '*.secret',
+  '*.authorization',
+];
 
 export interface RootLogger extends Logger {
   /** A logger whose lines carry these fields too. */

@@ -1,4 +1,4 @@
-import { constants, monitorEventLoopDelay, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks';
+import { constants, monitorEventLoopDelay, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import type { Metrics } from './metrics.ts';
 
 /** CPU, memory, event loop and full collections of this process, and what it is. */
@@ -15,9 +15,14 @@ export function watchProcess(metrics: Metrics, version: string): void {
   const rss = gauge('flamegate_process_resident_memory_bytes', 'Resident memory.');
   const heap = gauge('flamegate_process_heap_used_bytes', 'JavaScript heap in use.');
   const external = gauge('flamegate_process_external_memory_bytes', 'Memory of buffers outside the heap.');
-  const lag = gauge('flamegate_process_event_loop_lag_p99_seconds', 'Delay of the event loop since the last reading, 99th percentile.');
+  const lag = gauge(
+    'flamegate_process_event_loop_lag_p99_seconds',
+    'Delay of the event loop since the last reading, 99th percentile.',
+  );
   const collections = meter.counter('flamegate_process_gc_mark_compacts_total', { help: 'Full garbage collections.' });
-  const pauses = meter.counter('flamegate_process_gc_mark_compact_seconds_total', { help: 'Time in full garbage collections.' });
+  const pauses = meter.counter('flamegate_process_gc_mark_compact_seconds_total', {
+    help: 'Time in full garbage collections.',
+  });
 
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();

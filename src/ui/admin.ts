@@ -32,11 +32,16 @@ export function adminProtocol(parts: AdminParts): Protocol {
     routes: [
       { path: '/livez', method: 'GET', handle: async () => ({ status: 200, headers: TEXT, body: 'ok\n' }) },
       { path: '/readyz', method: 'GET', handle: async () => readiness(parts.status()) },
-      { path: '/metrics', method: 'GET', handle: async request => unauthorized(request, parts) ?? (await metrics(parts)) },
+      {
+        path: '/metrics',
+        method: 'GET',
+        handle: async request => unauthorized(request, parts) ?? (await metrics(parts)),
+      },
       {
         path: '/api/v1/status',
         method: 'GET',
-        handle: async request => wrongHost(request, parts) ?? unauthorized(request, parts) ?? statusAnswer(parts.status()),
+        handle: async request =>
+          wrongHost(request, parts) ?? unauthorized(request, parts) ?? statusAnswer(parts.status()),
       },
       // The page itself says nothing; what it shows comes from the API, with the token.
       { path: '/', method: 'GET', handle: asset('index.html', 'text/html') },
@@ -48,7 +53,9 @@ export function adminProtocol(parts: AdminParts): Protocol {
 
 /** Ready once all listeners are open. A store that is down degrades the status, not readiness: no restart would help it. */
 function readiness({ ready, state }: Status): Response {
-  return ready ? { status: 200, headers: TEXT, body: 'ready\n' } : { status: 503, headers: TEXT, body: `not ready: ${state}\n` };
+  return ready
+    ? { status: 200, headers: TEXT, body: 'ready\n' }
+    : { status: 503, headers: TEXT, body: `not ready: ${state}\n` };
 }
 
 async function metrics(parts: AdminParts): Promise<Response> {
@@ -66,10 +73,16 @@ function statusAnswer(status: Status): Response {
 
 /** A page of another site that made its name point here (DNS rebinding) still names itself in Host. */
 function wrongHost({ headers }: Request, { endpoint }: AdminParts): Response | undefined {
-  const host = String(headers.host ?? '').replace(/:\d+$/, '').toLowerCase();
+  const host = String(headers.host ?? '')
+    .replace(/:\d+$/, '')
+    .toLowerCase();
   const own = endpoint.slice(0, endpoint.lastIndexOf(':')).toLowerCase();
   if (LOCAL_HOSTS.includes(host) || /^127\.[\d.]+$/.test(host) || (own !== '' && host === own)) return undefined;
-  return { status: 421, headers: TEXT, body: 'this host name is not served here; use localhost or the configured endpoint\n' };
+  return {
+    status: 421,
+    headers: TEXT,
+    body: 'this host name is not served here; use localhost or the configured endpoint\n',
+  };
 }
 
 function unauthorized({ headers }: Request, { token }: AdminParts): Response | undefined {
@@ -79,5 +92,9 @@ function unauthorized({ headers }: Request, { token }: AdminParts): Response | u
   const header = String(headers.authorization ?? '');
   got.write(header);
   if (timingSafeEqual(wanted, got) && Buffer.byteLength(header) === wanted.length) return undefined;
-  return { status: 401, headers: { ...TEXT, 'www-authenticate': 'Bearer realm="flamegate"' }, body: 'the admin token is missing or wrong\n' };
+  return {
+    status: 401,
+    headers: { ...TEXT, 'www-authenticate': 'Bearer realm="flamegate"' },
+    body: 'the admin token is missing or wrong\n',
+  };
 }

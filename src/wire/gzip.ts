@@ -54,7 +54,10 @@ function isizeOf(bytes: Uint8Array): number {
 function inflateError(error: unknown, limit: number): DecodeError {
   if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
     return new DecodeError('decompressed_too_large', `the body inflates to more than ${limit} bytes`);
-  return new DecodeError('bad_compression', 'the gzip stream is damaged: cut off, wrong checksum, or followed by other bytes');
+  return new DecodeError(
+    'bad_compression',
+    'the gzip stream is damaged: cut off, wrong checksum, or followed by other bytes',
+  );
 }
 
 /** The first bytes of the inflated stream, at most `want`; fewer when there are no more. @throws DecodeError bad_compression */

@@ -66,7 +66,10 @@ export function buildMultipart(
   for (const { name, filename, contentType, data } of parts) {
     const file = filename === undefined ? '' : `; filename="${filename}"`;
     const type = contentType === undefined ? '' : `Content-Type: ${contentType}\r\n`;
-    chunks.push(Buffer.from(`${before}--${boundary}\r\nContent-Disposition: form-data; name="${name}"${file}\r\n${type}\r\n`), data);
+    chunks.push(
+      Buffer.from(`${before}--${boundary}\r\nContent-Disposition: form-data; name="${name}"${file}\r\n${type}\r\n`),
+      data,
+    );
     before = '\r\n';
   }
   chunks.push(Buffer.from(`${before}--${boundary}--\r\n`));

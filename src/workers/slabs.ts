@@ -20,11 +20,14 @@ export class SlabPool implements Memory {
   readonly #slabs = new Map<ArrayBufferLike, Entry>();
   readonly #free = new Map<number, Entry[]>();
   readonly #poison: boolean;
+  /** The process's own bound first, then one for each limiter; the smallest rules. */
+  readonly #budgets: { bytes: number }[];
   #budgetBytes: number;
   #heldBytes = 0;
   #freeBytes = 0;
 
   constructor(options: { budgetBytes: number; poison?: boolean }) {
+    this.#budgets = [{ bytes: options.budgetBytes }];
     this.#budgetBytes = options.budgetBytes;
     this.#poison = options.poison ?? false;
   }
@@ -78,10 +81,13 @@ export class SlabPool implements Memory {
   }
 
   limit(budgetBytes: number): () => void {
-    const before = this.#budgetBytes;
-    this.#budgetBytes = budgetBytes;
+    const budget = { bytes: budgetBytes };
+    this.#budgets.push(budget);
+    this.#budgetBytes = Math.min(...this.#budgets.map(({ bytes }) => bytes));
     return () => {
-      this.#budgetBytes = before;
+      const at = this.#budgets.indexOf(budget);
+      if (at >= 0) this.#budgets.splice(at, 1);
+      this.#budgetBytes = Math.min(...this.#budgets.map(({ bytes }) => bytes));
     };
   }
 }

@@ -35,7 +35,8 @@ export function violations(file: string, text: string): string[] {
     if (to === room) {
       if (ROOMS.includes(room) && folder !== from[1]) found.push(`${arrow}: siblings never import siblings`);
     } else if (!MAY_IMPORT[room]) found.push(`${arrow}: ${room} is not a room of the house`);
-    else if (!MAY_IMPORT[room]!.some(allowed => to === allowed || target === allowed)) found.push(`${arrow}: ${room} may not import ${to}`);
+    else if (!MAY_IMPORT[room]!.some(allowed => to === allowed || target === allowed))
+      found.push(`${arrow}: ${room} may not import ${to}`);
   }
   return found;
 }

@@ -1,7 +1,16 @@
 import type { Clock } from '../../api/index.ts';
 import { bytesOf } from '../../model/batch.ts';
 import type { Memory } from '../../model/memory.ts';
-import { type AnyBatch, type Depth, type Entry, type Outcome, type QueueLimits, type Row, type Store, sizeIn } from './store.ts';
+import {
+  type AnyBatch,
+  type Depth,
+  type Entry,
+  type Outcome,
+  type QueueLimits,
+  type Row,
+  type Store,
+  sizeIn,
+} from './store.ts';
 
 interface Held extends Entry {
   batch: AnyBatch;

@@ -75,7 +75,10 @@ export class Outbox implements Component {
   row(batch: AnyBatch): Row | undefined {
     const { capacity, sizer } = this.#limits;
     if (sizer === 'bytes' && batch.sizeBytes > capacity) {
-      this.#of.log.error('batch dropped, it is larger than the queue', { sizeBytes: batch.sizeBytes, queueBytes: capacity });
+      this.#of.log.error('batch dropped, it is larger than the queue', {
+        sizeBytes: batch.sizeBytes,
+        queueBytes: capacity,
+      });
       return undefined;
     }
     return { queue: this.id, batch, storedMs: this.#of.clock.now() };
@@ -127,11 +130,12 @@ export class Outbox implements Component {
     if (deadline.aborted) cut();
     else deadline.addEventListener('abort', cut, { once: true });
     this.#of.store.expedite(this.id);
-    if (this.depth.batches === this.depth.inFlight) this.#closing.abort();
+    if (this.depth.batches === 0) this.#closing.abort();
     await this.#ended();
     deadline.removeEventListener('abort', cut);
     const left = this.depth;
-    if (left.batches > 0) this.#of.log.warn('left in the queue at shutdown', { batches: left.batches, bytes: left.bytes });
+    if (left.batches > 0)
+      this.#of.log.warn('left in the queue at shutdown', { batches: left.batches, bytes: left.bytes });
   }
 
   /** Stops reading so that the next outbox of this id can have the queue; requests in flight end by themselves or at the deadline. */
@@ -208,7 +212,10 @@ export class Outbox implements Component {
     const retry = config.retry_on_failure;
     const firstTryMs = entry.firstTryMs ?? startedMs;
     const delayMs = retryDelayMs(retry, entry.attempts, result.retryAfterMs, this.#random);
-    this.#gate.failed(error, Math.max(retryDelayMs(retry, this.#gate.level, 0, this.#random), result.retryAfterMs ?? 0));
+    this.#gate.failed(
+      error,
+      Math.max(retryDelayMs(retry, this.#gate.level, 0, this.#random), result.retryAfterMs ?? 0),
+    );
     if (this.#gate.closed) this.#of.report('degraded', error);
     const dueMs = clock.now() + delayMs;
     const exhausted = !retry.enabled || (retry.max_elapsed_time > 0 && dueMs - firstTryMs > retry.max_elapsed_time);
@@ -220,7 +227,12 @@ export class Outbox implements Component {
     }
     log.warn('export retrying', { error, attempt: entry.attempts + 1, delayMs: Math.round(delayMs) });
     this.#giveUpDrain();
-    return { kind: 'later', dueMs, firstTryMs, ...(result.kind === 'retryable' && result.rest && { rest: result.rest }) };
+    return {
+      kind: 'later',
+      dueMs,
+      firstTryMs,
+      ...(result.kind === 'retryable' && result.rest && { rest: result.rest }),
+    };
   }
 
   #recovered(): void {

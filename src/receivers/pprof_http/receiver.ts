@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
-  type BodyProblem,
   BatchId,
+  type BodyProblem,
   type Component,
   type Consumer,
   type Host,
@@ -52,7 +52,9 @@ export function protocolOf(config: Config, host: Host, next: Consumer<'profiles'
         dropped.record(1, { reason: 'empty_profile' });
         return { status: 204 };
       }
-      const id = new BatchId(() => createHash('sha1').update(`pprof\n${request.query}\n`).update(payload.bytes).digest('hex'));
+      const id = new BatchId(() =>
+        createHash('sha1').update(`pprof\n${request.query}\n`).update(payload.bytes).digest('hex'),
+      );
       const result = await next.consume(
         {
           signal: 'profiles',

@@ -1,8 +1,19 @@
 // POST /ingest: one profile with its series in the query. Success is exactly 200 (the Go SDK takes nothing else for one).
-import type { Attributes, Body, BodyProblem, Form, Origin, Payload, Profile, Request, Response, Result } from '../../api/index.ts';
+import type {
+  Attributes,
+  Body,
+  BodyProblem,
+  Form,
+  Origin,
+  Payload,
+  Profile,
+  Request,
+  Response,
+  Result,
+} from '../../api/index.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
 import { isGzip } from '../../wire/gzip.ts';
-import { parseMultipart, type Part } from '../../wire/multipart.ts';
+import { type Part, parseMultipart } from '../../wire/multipart.ts';
 import { receivePprof } from '../../wire/pprof/receive.ts';
 import { type ConnectCode, connectError } from '../../wire/pyroscope/connect.ts';
 import { type IngestQuery, ingestForm, parseIngestQuery } from '../../wire/pyroscope/ingest.ts';
@@ -86,7 +97,10 @@ async function fromParts(
     return { payload, parts: labels ? { labels: labels.data } : {} };
   }
   if (parts.get('prev_profile')?.data.length)
-    throw new DecodeError('unsupported_delta', 'prev_profile is not supported: unsupported client version, please update the SDK');
+    throw new DecodeError(
+      'unsupported_delta',
+      'prev_profile is not supported: unsupported client version, please update the SDK',
+    );
   const config = parts.get('sample_type_config');
   if (config) parseSampleTypeConfig(config.data);
   const data = parts.get('profile')?.data ?? Buffer.alloc(0);

@@ -50,7 +50,13 @@ export class Intake {
   }
 
   /** Hands the profiles of one request to the pipeline. `identity` is what a second try of the same request has in common. */
-  consume(request: Request, tenant: string, identity: string, profiles: readonly Profile[], sizeBytes: number): Promise<Result> {
+  consume(
+    request: Request,
+    tenant: string,
+    identity: string,
+    profiles: readonly Profile[],
+    sizeBytes: number,
+  ): Promise<Result> {
     const id = new BatchId(() => {
       const hash = createHash('sha1').update(`${tenant}\n${identity}\n`);
       for (const { payload, origin } of profiles) {

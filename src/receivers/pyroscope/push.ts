@@ -21,19 +21,29 @@ const CODES: Record<string, ConnectCode> = {
 };
 
 export async function push(request: Request, intake: Intake): Promise<Response> {
-  const type = String(request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
+  const type = String(request.headers['content-type'] ?? '')
+    .split(';', 1)[0]!
+    .trim()
+    .toLowerCase();
   if (type !== PROTO && type !== JSON_TYPE) {
     intake.reject('push', 'unsupported_content_type', type);
     return { status: 415, headers: { 'accept-post': `${PROTO}, ${JSON_TYPE}` } };
   }
   try {
     const version = request.headers['connect-protocol-version'];
-    if (version !== undefined && version !== '1') throw new DecodeError('bad_protocol_version', 'connect-protocol-version must be 1');
+    if (version !== undefined && version !== '1')
+      throw new DecodeError('bad_protocol_version', 'connect-protocol-version must be 1');
     const tenant = intake.tenant(request);
     const body = await request.read(intake.read);
     if (body.kind === 'problem') return refused(body, intake);
     if (body.encoding === 'zstd')
-      return refused({ reason: 'unsupported_encoding', message: 'unknown compression "zstd": supported encodings are gzip, identity' }, intake);
+      return refused(
+        {
+          reason: 'unsupported_encoding',
+          message: 'unknown compression "zstd": supported encodings are gzip, identity',
+        },
+        intake,
+      );
     const plain = await body.decoded();
     if (plain.kind === 'problem') return refused(plain, intake);
     const series = type === PROTO ? decodePush(plain.bytes) : decodePushJson(plain.bytes);
@@ -48,7 +58,10 @@ export async function push(request: Request, intake: Intake): Promise<Response> 
 }
 
 /** Every sample must be sound, or nothing is taken: a sender that tries again would double the sound ones. */
-async function profilesOf(series: readonly PushSeries[], intake: Intake): Promise<{ profiles: Profile[]; identity: string; sizeBytes: number }> {
+async function profilesOf(
+  series: readonly PushSeries[],
+  intake: Intake,
+): Promise<{ profiles: Profile[]; identity: string; sizeBytes: number }> {
   const profiles: Profile[] = [];
   let identity = 'push';
   let sizeBytes = 0;
@@ -61,7 +74,8 @@ async function profilesOf(series: readonly PushSeries[], intake: Intake): Promis
         profiles.push({ attributes, payload, part: 0, origin: { door: 'push', ...(id !== '' && { sampleId: id }) } });
         sizeBytes += payload.bytes.length;
       } catch (error) {
-        if (error instanceof DecodeError) throw new DecodeError(error.reason, `series ${at}, sample ${nth}: ${error.message}`);
+        if (error instanceof DecodeError)
+          throw new DecodeError(error.reason, `series ${at}, sample ${nth}: ${error.message}`);
         throw error;
       }
     }
@@ -87,7 +101,10 @@ function success(type: string, request: Request): Response {
   return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: gzipSync(EMPTY_JSON) };
 }
 
-function refused(problem: Pick<BodyProblem, 'message' | 'retryAfterMs'> & { reason: string }, intake: Intake): Response {
+function refused(
+  problem: Pick<BodyProblem, 'message' | 'retryAfterMs'> & { reason: string },
+  intake: Intake,
+): Response {
   intake.reject('push', problem.reason, problem.message);
   return delayed(connectError(CODES[problem.reason] ?? 'invalid_argument', problem.message), problem.retryAfterMs);
 }

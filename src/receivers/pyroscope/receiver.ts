@@ -1,7 +1,7 @@
 import type { Component, Consumer, Host, Protocol } from '../../api/index.ts';
 import type { Config } from './config.ts';
-import { Intake } from './intake.ts';
 import { ingest } from './ingest.ts';
+import { Intake } from './intake.ts';
 import { push } from './push.ts';
 
 /** SDKs have path prefixes, so the two doors are known by how the path ends. */

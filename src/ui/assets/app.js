@@ -71,7 +71,8 @@ function component({ id, kind, health, why, counts, lastError, queue: state }) {
 const list = (items, none) => (items.length > 0 ? items.map(text => el('li', '', text)) : [el('li', '', none)]);
 
 function show(status) {
-  const worst = status.components.find(c => c.health === 'fatal') ?? status.components.find(c => c.health === 'degraded');
+  const worst =
+    status.components.find(c => c.health === 'fatal') ?? status.components.find(c => c.health === 'degraded');
   const reload = status.config.lastReload;
   $('summary').textContent =
     `${status.version}, ${status.state}, started ${ago(status.startedMs)}` +
@@ -79,11 +80,27 @@ function show(status) {
   const health = new Map(status.components.map(c => [c.id, c.health]));
   $('pipelines').replaceChildren(...status.pipelines.map(p => pipeline(p, health)));
   $('components').tBodies[0].replaceChildren(...status.components.map(component));
-  $('drops').replaceChildren(...list(status.drops.map(d => `${d.id}: ${d.items} ${d.reason}`), 'none'));
-  $('listeners').replaceChildren(...list(status.listeners.map(l => `${l.address} ${l.protocols.join(', ')}`), 'none'));
+  $('drops').replaceChildren(
+    ...list(
+      status.drops.map(d => `${d.id}: ${d.items} ${d.reason}`),
+      'none',
+    ),
+  );
+  $('listeners').replaceChildren(
+    ...list(
+      status.listeners.map(l => `${l.address} ${l.protocols.join(', ')}`),
+      'none',
+    ),
+  );
   const { rssBytes, heldBytes, freeBytes, budgetBytes } = status.memory;
   $('memory').replaceChildren(
-    ...list([`process ${bytes(rssBytes)}`, `payloads ${bytes(heldBytes)} of ${bytes(budgetBytes)}, ${bytes(freeBytes)} pooled`], ''),
+    ...list(
+      [
+        `process ${bytes(rssBytes)}`,
+        `payloads ${bytes(heldBytes)} of ${bytes(budgetBytes)}, ${bytes(freeBytes)} pooled`,
+      ],
+      '',
+    ),
   );
 }
 

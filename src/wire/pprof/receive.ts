@@ -19,7 +19,11 @@ export async function receivePprof(
   maxInflatedBytes: number,
 ): Promise<Payload> {
   let inner = bytes;
-  if (httpGzip && !isGzip(bytes)) throw new DecodeError(bytes.length === 0 ? 'empty_body' : 'bad_compression', 'the body is not gzip, against its content-encoding');
+  if (httpGzip && !isGzip(bytes))
+    throw new DecodeError(
+      bytes.length === 0 ? 'empty_body' : 'bad_compression',
+      'the body is not gzip, against its content-encoding',
+    );
   // HTTP gzip around a plain pprof is the same bytes as a gzipped pprof, and is carried as one.
   if (httpGzip && isGzip(peekGunzip(bytes, 3))) inner = await gunzip(bytes, maxInflatedBytes);
   const encoding = checkPprofHeader(inner);

@@ -68,7 +68,8 @@ class Scan {
       switch (top.field) {
         case SAMPLE_TYPE:
           this.#types.push(this.#valueType());
-          if (this.#types.length > MAX_SAMPLE_TYPES) throw new DecodeError('too_many_elements', `more than ${MAX_SAMPLE_TYPES} sample types`);
+          if (this.#types.length > MAX_SAMPLE_TYPES)
+            throw new DecodeError('too_many_elements', `more than ${MAX_SAMPLE_TYPES} sample types`);
           break;
         case MAPPING:
           this.#id(this.#mappings, 'mapping');
@@ -96,7 +97,8 @@ class Scan {
           break;
         case SAMPLE:
           top.expect(BYTES);
-          if (++this.#samples > MAX_ELEMENTS) throw new DecodeError('too_many_elements', `more than ${MAX_ELEMENTS} samples`);
+          if (++this.#samples > MAX_ELEMENTS)
+            throw new DecodeError('too_many_elements', `more than ${MAX_ELEMENTS} samples`);
           top.skip();
           break;
         default:
@@ -278,7 +280,8 @@ class Scan {
           if (packed && reader.at >= reader.end) break;
           reader.varint();
           if (isValue) totals[values++]?.add(reader.lo, reader.hi);
-          else if (!this.#locations.has(reader.lo, reader.hi)) throw reference('a sample names a location that does not exist');
+          else if (!this.#locations.has(reader.lo, reader.hi))
+            throw reference('a sample names a location that does not exist');
         } while (packed);
         reader.end = outer;
       } else if (reader.field === 3) this.#label(reader);

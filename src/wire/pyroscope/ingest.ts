@@ -43,7 +43,9 @@ export function parseTime(text: string | null): bigint | undefined {
   switch (digits.length) {
     case 8: {
       const date = /^((?:19|20)\d\d)(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$/.exec(digits);
-      return date ? BigInt(Date.UTC(Number(date[1]), Number(date[2]) - 1, Number(date[3]))) * 1_000_000n : value * 1_000_000_000n;
+      return date
+        ? BigInt(Date.UTC(Number(date[1]), Number(date[2]) - 1, Number(date[3]))) * 1_000_000n
+        : value * 1_000_000_000n;
     }
     case 13:
       return value * 1_000_000n;

@@ -16,8 +16,10 @@ export function checkLabels(labels: Iterable<readonly [string, string]>, maxName
     if (name === '') throw bad(`label ${position} has no name`);
     if (seen.has(name)) throw bad(`label ${position} repeats a name`);
     seen.add(name);
-    if (tooLong(name, MAX_NAME_BYTES)) throw bad(`the name of label ${position} is longer than ${MAX_NAME_BYTES} bytes`);
-    if (tooLong(value, MAX_VALUE_BYTES)) throw bad(`the value of label ${position} is longer than ${MAX_VALUE_BYTES} bytes`);
+    if (tooLong(name, MAX_NAME_BYTES))
+      throw bad(`the name of label ${position} is longer than ${MAX_NAME_BYTES} bytes`);
+    if (tooLong(value, MAX_VALUE_BYTES))
+      throw bad(`the value of label ${position} is longer than ${MAX_VALUE_BYTES} bytes`);
     if (!name.isWellFormed() || !value.isWellFormed()) throw bad(`label ${position} is not valid Unicode`);
   }
   if (position > maxNames) throw bad(`${position} labels, at most ${maxNames} are allowed`);

@@ -20,7 +20,8 @@ export function parseName(text: string): SeriesName {
   const brace = text.indexOf('{');
   let app = (brace < 0 ? text : text.slice(0, brace)).trim();
   if (app === '') throw new DecodeError('bad_name', 'the application name is empty');
-  if (!APP.test(app)) throw new DecodeError('bad_name', 'the application name may hold letters, digits and _ . - / only');
+  if (!APP.test(app))
+    throw new DecodeError('bad_name', 'the application name may hold letters, digits and _ . - / only');
   const labels = new Map<string, string>();
   // The parser reads `name + "{"`: without braces the labels are empty, with them a brace stands behind everything.
   const rest = brace < 0 ? '' : `${text.slice(brace + 1)}{`;
@@ -38,7 +39,8 @@ export function parseName(text: string): SeriesName {
     else labels.set(key, value);
     at = stop + 1;
   }
-  if (!APP.test(app)) throw new DecodeError('bad_name', 'the application name may hold letters, digits and _ . - / only');
+  if (!APP.test(app))
+    throw new DecodeError('bad_name', 'the application name may hold letters, digits and _ . - / only');
   return { app, labels };
 }
 

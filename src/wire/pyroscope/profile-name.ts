@@ -13,7 +13,10 @@ const DISPLAY_NAMES: ReadonlyMap<string, string> = new Map([
  * `__name__` of a pprof that came by /ingest, from its sample types: `wall` anywhere wins, then the first type that tells;
  * when none does, the last one as it is.
  */
-export function profileName(types: readonly ValueType[], displayNames: ReadonlyMap<string, string> = DISPLAY_NAMES): string {
+export function profileName(
+  types: readonly ValueType[],
+  displayNames: ReadonlyMap<string, string> = DISPLAY_NAMES,
+): string {
   if (types.some(({ type }) => type === 'wall')) return 'wall';
   let name = '';
   for (const { type } of types) {

@@ -105,7 +105,8 @@ export function decodePushJson(bytes: Uint8Array): PushSeries[] {
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new DecodeError('bad_json', `${what} is not an object`);
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw new DecodeError('bad_json', `${what} is not an object`);
   return value as Record<string, unknown>;
 }
 function list(value: unknown, what: string): unknown[] {

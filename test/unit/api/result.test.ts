@@ -11,7 +11,10 @@ const permanent: Result = { kind: 'permanent', error: new Error('bad'), fault: '
 
 test('the truth table of fan-out', () => {
   assert.equal(combine(3, [accepted, accepted]).kind, 'accepted');
-  assert.deepEqual(combine(3, [accepted, permanent]), { kind: 'accepted', drops: [{ items: 3, reason: 'rejected', message: 'bad' }] });
+  assert.deepEqual(combine(3, [accepted, permanent]), {
+    kind: 'accepted',
+    drops: [{ items: 3, reason: 'rejected', message: 'bad' }],
+  });
   assert.deepEqual(combine(3, [dropped, permanent]), {
     kind: 'accepted',
     drops: [

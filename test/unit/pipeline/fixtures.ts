@@ -50,6 +50,12 @@ export function batchOf(bytes: Uint8Array, service = 'checkout'): ProfileBatch {
     dialect: 'pyroscope',
     receivedMs: 0,
     sizeBytes: bytes.length,
-    profiles: [{ attributes: new Map([['service_name', service]]), payload: { form: 'pprof', encoding: 'gzip', bytes }, part: 0 }],
+    profiles: [
+      {
+        attributes: new Map([['service_name', service]]),
+        payload: { form: 'pprof', encoding: 'gzip', bytes },
+        part: 0,
+      },
+    ],
   };
 }

@@ -10,7 +10,10 @@ import { batchOf, FakeClock, settled, silent } from './fixtures.ts';
 type Answer = Result<ProfileBatch>;
 const DOWN: Answer = { kind: 'retryable', error: new Error('store is down') };
 
-function rig(config: object, answer: (batch: ProfileBatch, nth: number, abort: AbortSignal) => Answer | Promise<Answer>) {
+function rig(
+  config: object,
+  answer: (batch: ProfileBatch, nth: number, abort: AbortSignal) => Answer | Promise<Answer>,
+) {
   const clock = new FakeClock();
   const memory = new SlabPool({ budgetBytes: 1 << 30, poison: true });
   const store = new MemoryStore({ memory, clock });
@@ -67,14 +70,19 @@ test('a failed batch is tried again after growing delays, and only then counted 
   assert.equal(outbox.depth.batches, 1);
   await clock.advance(60_000);
   const start = sent[0]!.atMs;
-  assert.deepEqual(sent.map(one => one.atMs - start), [0, 5_000, 12_500]);
+  assert.deepEqual(
+    sent.map(one => one.atMs - start),
+    [0, 5_000, 12_500],
+  );
   assert.equal(outbox.depth.batches, 0);
   assert.equal(memory.usage.heldBytes, 0);
   await outbox.stop(soon());
 });
 
 test('Retry-After of the store is the least delay', async () => {
-  const { outbox, put, clock, sent } = rig({}, (_batch, nth) => (nth === 0 ? { ...DOWN, retryAfterMs: 20_000 } as Answer : { kind: 'accepted' }));
+  const { outbox, put, clock, sent } = rig({}, (_batch, nth) =>
+    nth === 0 ? ({ ...DOWN, retryAfterMs: 20_000 } as Answer) : { kind: 'accepted' },
+  );
   await outbox.start();
   await put('a');
   await clock.advance(60_000);
@@ -84,7 +92,9 @@ test('Retry-After of the store is the least delay', async () => {
 
 test('only what is still owed is sent again', async () => {
   const { outbox, put, clock, memory } = rig({}, (batch, nth) =>
-    nth === 0 ? { ...DOWN, rest: { ...batch, profiles: batch.profiles.slice(1), sizeBytes: 0 } } as Answer : { kind: 'accepted' },
+    nth === 0
+      ? ({ ...DOWN, rest: { ...batch, profiles: batch.profiles.slice(1), sizeBytes: 0 } } as Answer)
+      : { kind: 'accepted' },
   );
   await outbox.start();
   await put('a');
@@ -160,7 +170,10 @@ test('a full queue drops its oldest batch, or refuses, as told', async () => {
 });
 
 test('a batch that waited longer than max_age is dropped instead of sent', async () => {
-  const { outbox, put, clock, drops, sent } = rig({ sending_queue: { max_age: '1m' } }, () => ({ ...DOWN, retryAfterMs: 90_000 }) as Answer);
+  const { outbox, put, clock, drops, sent } = rig(
+    { sending_queue: { max_age: '1m' } },
+    () => ({ ...DOWN, retryAfterMs: 90_000 }) as Answer,
+  );
   await outbox.start();
   await put('a');
   await clock.advance(100_000);
@@ -169,8 +182,12 @@ test('a batch that waited longer than max_age is dropped instead of sent', async
 });
 
 test('a store that does not answer within the timeout counts as retryable', async () => {
-  const { outbox, put, clock, health } = rig({ timeout: '5ms' }, (_batch, _nth, abort) =>
-    new Promise(resolve => abort.addEventListener('abort', () => resolve({ kind: 'retryable', error: new Error('aborted') }))),
+  const { outbox, put, clock, health } = rig(
+    { timeout: '5ms' },
+    (_batch, _nth, abort) =>
+      new Promise(resolve =>
+        abort.addEventListener('abort', () => resolve({ kind: 'retryable', error: new Error('aborted') })),
+      ),
   );
   await outbox.start();
   const late = put('a').then(() => once(() => outbox.depth.inFlight === 0));
@@ -197,8 +214,12 @@ test('a drain sends what waits for a retry at once, and leaves the rest when the
 });
 
 test('a drain deadline ends requests in flight and keeps their batches', async () => {
-  const { outbox, put } = rig({}, (_batch, _nth, abort) =>
-    new Promise(resolve => abort.addEventListener('abort', () => resolve({ kind: 'retryable', error: new Error('aborted') }))),
+  const { outbox, put } = rig(
+    {},
+    (_batch, _nth, abort) =>
+      new Promise(resolve =>
+        abort.addEventListener('abort', () => resolve({ kind: 'retryable', error: new Error('aborted') })),
+      ),
   );
   await outbox.start();
   await put('a');
@@ -222,7 +243,11 @@ test('an exporter that throws costs its batch and nothing else', async () => {
 });
 
 test('without a queue the caller hears the answer of the store', async () => {
-  const answers: Answer[] = [{ kind: 'accepted' }, DOWN, { kind: 'permanent', error: new Error('400'), fault: 'sender' }];
+  const answers: Answer[] = [
+    { kind: 'accepted' },
+    DOWN,
+    { kind: 'permanent', error: new Error('400'), fault: 'sender' },
+  ];
   for (const answer of answers) {
     const { outbox } = rig({ sending_queue: { enabled: false } }, () => answer);
     assert.equal((await outbox.deliver(batchOf(Buffer.from('x')), soon())).kind, answer.kind);

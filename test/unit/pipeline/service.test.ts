@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { exporter, type Factory, fields, processor, type ProfileBatch, receiver, type Result } from '../../../src/api/index.ts';
+import {
+  exporter,
+  type Factory,
+  fields,
+  type ProfileBatch,
+  processor,
+  type Result,
+  receiver,
+} from '../../../src/api/index.ts';
 import type { ComponentPlan, PipelinePlan, Plan } from '../../../src/config/plan.ts';
 import { MemoryStore } from '../../../src/pipeline/outbox/memory-store.ts';
 import { Service, StartError } from '../../../src/pipeline/service.ts';
@@ -48,7 +56,13 @@ function world() {
     create: ({ value }, host, next) => ({
       ...life(host.id),
       consume: (batch, abort) =>
-        next.consume({ ...batch, profiles: batch.profiles.map(p => ({ ...p, attributes: new Map([...p.attributes, ['tag', value]]) })) }, abort),
+        next.consume(
+          {
+            ...batch,
+            profiles: batch.profiles.map(p => ({ ...p, attributes: new Map([...p.attributes, ['tag', value]]) })),
+          },
+          abort,
+        ),
     }),
   });
   const out = exporter<object, 'profiles'>({
@@ -80,7 +94,11 @@ function world() {
   return { events, got, push, answers, service, memory, factories, clock };
 }
 
-function planOf(factories: Record<string, Factory>, parts: Record<string, object>, pipelines: Partial<PipelinePlan>[]): Plan {
+function planOf(
+  factories: Record<string, Factory>,
+  parts: Record<string, object>,
+  pipelines: Partial<PipelinePlan>[],
+): Plan {
   const components = new Map<string, ComponentPlan>();
   for (const [id, config] of Object.entries(parts)) {
     const factory = factories[id.split('/')[0]!]!;
@@ -93,7 +111,8 @@ function planOf(factories: Record<string, Factory>, parts: Record<string, object
       ...(factory.kind === 'exporter' && { outbox: fields.outbox.parse(outbox ?? {}) }),
     });
   }
-  const ids = (key: 'receivers' | 'processors' | 'exporters') => new Set(pipelines.flatMap(pipeline => pipeline[key] ?? []));
+  const ids = (key: 'receivers' | 'processors' | 'exporters') =>
+    new Set(pipelines.flatMap(pipeline => pipeline[key] ?? []));
   const section = (wanted: ReadonlySet<string>) => new Map([...components].filter(([id]) => wanted.has(id)));
   const connectors = ids('receivers').intersection(ids('exporters'));
   return {
@@ -104,7 +123,14 @@ function planOf(factories: Record<string, Factory>, parts: Record<string, object
       connectors: section(connectors),
       extensions: new Map(),
     },
-    pipelines: pipelines.map((pipeline, n) => ({ id: `profiles/${n}`, signal: 'profiles', receivers: [], processors: [], exporters: [], ...pipeline })),
+    pipelines: pipelines.map((pipeline, n) => ({
+      id: `profiles/${n}`,
+      signal: 'profiles',
+      receivers: [],
+      processors: [],
+      exporters: [],
+      ...pipeline,
+    })),
     extensions: [],
     telemetry: { admin: { endpoint: '127.0.0.1:0' }, logs: { level: 'info' } },
     drainTimeoutMs: 1000,
@@ -116,7 +142,9 @@ const tags = (batches: ProfileBatch[] | undefined) => batches?.map(batch => batc
 
 test('components start from the stores up and stop from the senders down', async () => {
   const { service, factories, events } = world();
-  await service.start(planOf(factories, { rx: {}, tag: {}, out: {} }, [{ receivers: ['rx'], processors: ['tag'], exporters: ['out'] }]));
+  await service.start(
+    planOf(factories, { rx: {}, tag: {}, out: {} }, [{ receivers: ['rx'], processors: ['tag'], exporters: ['out'] }]),
+  );
   await service.stop(signal());
   assert.deepEqual(events, ['start out', 'start tag', 'start rx', 'stop rx', 'stop tag', 'stop out']);
 });
@@ -124,7 +152,12 @@ test('components start from the stores up and stop from the senders down', async
 test('one receiver feeds two pipelines, one exporter serves both, and the bytes are shared', async () => {
   const { service, factories, push, got, memory } = world();
   const both = { receivers: ['rx'], exporters: ['out'] };
-  await service.start(planOf(factories, { rx: {}, 'tag/1': { value: '1' }, 'tag/2': { value: '2' }, out: {} }, [{ ...both, processors: ['tag/1'] }, { ...both, processors: ['tag/2'] }]));
+  await service.start(
+    planOf(factories, { rx: {}, 'tag/1': { value: '1' }, 'tag/2': { value: '2' }, out: {} }, [
+      { ...both, processors: ['tag/1'] },
+      { ...both, processors: ['tag/2'] },
+    ]),
+  );
   assert.deepEqual(await push.get('rx')!(batchOf(Buffer.from('profile'))), { kind: 'accepted' });
   await settled();
   const batches = got.get('out')!;
@@ -152,7 +185,11 @@ test('enqueueing is all or none: a queue that refuses keeps the batch from its n
   const { service, factories, push, got, answers } = world();
   answers.set('out/slow', { kind: 'retryable', error: new Error('down') });
   const outbox = { sending_queue: { queue_size: 10, on_full: 'refuse' } };
-  await service.start(planOf(factories, { rx: {}, 'out/ok': {}, 'out/slow': { outbox } }, [{ receivers: ['rx'], exporters: ['out/ok', 'out/slow'] }]));
+  await service.start(
+    planOf(factories, { rx: {}, 'out/ok': {}, 'out/slow': { outbox } }, [
+      { receivers: ['rx'], exporters: ['out/ok', 'out/slow'] },
+    ]),
+  );
   assert.equal((await push.get('rx')!(batchOf(Buffer.from('12345678')))).kind, 'accepted');
   const second = await push.get('rx')!(batchOf(Buffer.from('12345678')));
   assert.deepEqual(second, { kind: 'refused', reason: 'the queue of out/slow is full', retryAfterMs: 5000 });
@@ -168,13 +205,18 @@ test('a reload keeps what did not change, turns the arrows and drains what is go
   await push.get('rx')!(batchOf(Buffer.from('x')));
   events.length = 0;
   const status = await service.reload(
-    planOf(factories, { rx: {}, tag: { value: 'new' }, 'out/a': {}, 'out/c': {} }, [{ ...pipelines[0]!, exporters: ['out/a', 'out/c'] }]),
+    planOf(factories, { rx: {}, tag: { value: 'new' }, 'out/a': {}, 'out/c': {} }, [
+      { ...pipelines[0]!, exporters: ['out/a', 'out/c'] },
+    ]),
   );
   assert.equal(status.ok, true);
   assert.deepEqual(events, ['start out/c', 'start tag', 'stop tag', 'stop out/b']);
   await push.get('rx')!(batchOf(Buffer.from('x')));
   await settled();
-  assert.deepEqual([tags(got.get('out/a')), tags(got.get('out/b')), tags(got.get('out/c'))], [['old', 'new'], ['old'], ['new']]);
+  assert.deepEqual(
+    [tags(got.get('out/a')), tags(got.get('out/b')), tags(got.get('out/c'))],
+    [['old', 'new'], ['old'], ['new']],
+  );
   await service.stop(signal());
 });
 

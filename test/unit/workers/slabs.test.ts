@@ -36,11 +36,16 @@ test('a lease beyond the budget is refused until something is released', () => {
   assert.ok(pool.lease(40_000));
 });
 
-test('a limit replaces the budget until it is undone', () => {
+test('the smallest limit rules until it is undone', () => {
   const pool = new SlabPool({ budgetBytes: MIB });
   const undo = pool.limit(8192);
   assert.equal(pool.lease(16_384), undefined);
+  const looser = pool.limit(64 * 1024);
+  assert.equal(pool.usage.budgetBytes, 8192);
   undo();
+  undo();
+  assert.equal(pool.usage.budgetBytes, 64 * 1024);
+  looser();
   assert.ok(pool.lease(16_384));
 });
 

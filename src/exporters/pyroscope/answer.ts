@@ -1,0 +1,70 @@
+import type { Result } from '../../api/index.ts';
+import { type HttpAnswer, type HttpFailure, retryAfterMs } from '../../net/client.ts';
+import { type ConnectCode, readConnectError } from '../../wire/pyroscope/connect.ts';
+
+/** How long an exporter whose access is refused waits between tries, ms: an operator must act, the data is good. */
+const ACCESS_RETRY_MS = 60_000;
+/** How much of a store's error text goes into ours, characters. */
+const MAX_TEXT = 200;
+
+export type Meaning = 'accepted' | 'retryable' | 'access' | 'permanent';
+
+/** Statuses that say the same at both doors. 5xx beside these are retryable, other 4xx permanent. */
+const STATUSES: Record<number, Meaning> = {
+  401: 'access',
+  403: 'access',
+  404: 'access',
+  408: 'retryable',
+  409: 'retryable',
+  413: 'permanent',
+  422: 'permanent',
+  429: 'retryable',
+  499: 'retryable',
+  501: 'permanent',
+};
+
+/** Connect codes; they win over the status that carries them. `unknown` at /ingest is only how its 422 spells itself. */
+const CODES: Partial<Record<ConnectCode, Meaning>> = {
+  invalid_argument: 'permanent',
+  failed_precondition: 'permanent',
+  out_of_range: 'permanent',
+  unimplemented: 'permanent',
+  unauthenticated: 'access',
+  permission_denied: 'access',
+  internal: 'retryable',
+  unavailable: 'retryable',
+  deadline_exceeded: 'retryable',
+  aborted: 'retryable',
+  resource_exhausted: 'retryable',
+};
+
+/** Texts of a "too many requests" that no waiting helps: the message is too large, now and always. */
+const NEVER_FITS = /message size|larger than (?:configured )?max|exceeds the (?:max|burst)/i;
+
+export function meaningOf(status: number, code: ConnectCode | '', message: string): Meaning {
+  if (status >= 200 && status < 300) return 'accepted';
+  const byCode = code === '' ? undefined : CODES[code];
+  const byStatus = STATUSES[status] ?? (status >= 500 ? 'retryable' : 'permanent');
+  const meaning = byCode ?? byStatus;
+  return meaning === 'retryable' && (code === 'resource_exhausted' || status === 429) && NEVER_FITS.test(message)
+    ? 'permanent'
+    : meaning;
+}
+
+/** What an answer of the store means for the profile that was sent. */
+export function resultOf(answer: HttpAnswer | HttpFailure): { result: Result; meaning: Meaning } {
+  if (answer.kind === 'failure') {
+    if (answer.retryable) return { meaning: 'retryable', result: { kind: 'retryable', error: answer.error } };
+    return { meaning: 'permanent', result: { kind: 'permanent', error: answer.error, fault: 'gateway' } };
+  }
+  const { status, body, headers } = answer;
+  if (status >= 200 && status < 300) return { meaning: 'accepted', result: { kind: 'accepted' } };
+  const { code, message } = readConnectError(body);
+  const meaning = meaningOf(status, code, message);
+  const error = new Error(
+    `store answered ${status}${code === '' ? '' : ` ${code}`}: ${message.trim().slice(0, MAX_TEXT)}`,
+  );
+  if (meaning === 'permanent') return { meaning, result: { kind: 'permanent', error, fault: 'sender' } };
+  const asked = retryAfterMs(headers) ?? (meaning === 'access' ? ACCESS_RETRY_MS : undefined);
+  return { meaning, result: { kind: 'retryable', error, ...(asked !== undefined && { retryAfterMs: asked }) } };
+}

@@ -1,0 +1,13 @@
+import { exporter } from '../../api/index.ts';
+import { Config } from './config.ts';
+import { PyroscopeExporter } from './exporter.ts';
+
+export default exporter({
+  type: 'pyroscope',
+  summary: 'Delivers to Pyroscope, or anything that takes /ingest or push.v1.',
+  stability: 'beta',
+  home: import.meta.url,
+  config: Config,
+  accepts: ['profiles'],
+  create: (config, host) => new PyroscopeExporter(config, host),
+});

@@ -1,0 +1,54 @@
+import type { Profile, ProfileBatch, Summary } from '../../api/index.ts';
+import { keyIn, labelText } from '../../model/attributes.ts';
+import { gzip } from '../../wire/gzip.ts';
+import { parseSampleTypeConfig, profileName } from '../../wire/pyroscope/profile-name.ts';
+import { encodePush } from '../../wire/pyroscope/push.ts';
+import type { Config } from './config.ts';
+import type { Upload } from './ingest.ts';
+
+const DEFAULT_SERVICE = 'unknown_service';
+
+/** One profile as a PushRequest with one series: the server is not atomic over several. */
+export async function pushBody(
+  config: Config,
+  batch: ProfileBatch,
+  profile: Profile,
+  summary: () => Promise<Summary | undefined>,
+): Promise<Upload> {
+  const labels = await labelsOf(batch, profile, summary);
+  const { bytes, encoding } = profile.payload;
+  const rawProfile = encoding === 'identity' && config.compression === 'gzip' ? await gzip(bytes) : bytes;
+  const sorted = [...labels].sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    contentType: 'application/proto',
+    chunks: encodePush([{ labels: sorted, samples: [{ rawProfile, id: profile.origin?.sampleId ?? '' }] }]),
+  };
+}
+
+async function labelsOf(
+  batch: ProfileBatch,
+  { attributes, origin }: Profile,
+  summary: () => Promise<Summary | undefined>,
+): Promise<Map<string, string>> {
+  const labels = new Map<string, string>();
+  const serviceKey = keyIn(attributes, 'service_name');
+  for (const [key, value] of attributes) {
+    const text = labelText(value);
+    if (text !== undefined) labels.set(key === serviceKey && batch.dialect === 'otel' ? 'service_name' : key, text);
+  }
+  if (serviceKey !== undefined && serviceKey !== 'service_name' && !labels.has('service_name'))
+    labels.set('service_name', labels.get(serviceKey) ?? '');
+  if (!labels.get('service_name')) labels.set('service_name', DEFAULT_SERVICE);
+  if (origin?.door === 'ingest') {
+    // What the /ingest door of a store adds (specification of that door: spy, delta) must be said here.
+    const spyName = new URLSearchParams(origin.query).get('spyName') || 'unknown';
+    labels.set('pyroscope_spy', spyName);
+    labels.set('__delta__', 'false');
+  }
+  if (!labels.get('__name__')) {
+    const config = origin?.parts?.sample_type_config;
+    const types = (await summary())?.types ?? [];
+    labels.set('__name__', profileName(types, config && parseSampleTypeConfig(config)) || 'unknown');
+  }
+  return labels;
+}

@@ -1,0 +1,14 @@
+import { processor } from '../../api/index.ts';
+import { Config } from './config.ts';
+import { MemoryLimiter } from './processor.ts';
+
+export default processor({
+  type: 'memory_limiter',
+  summary: 'Bounds the memory of the process: refuses before the heap suffers.',
+  stability: 'beta',
+  home: import.meta.url,
+  config: Config,
+  accepts: ['profiles'],
+  emits: ['profiles'],
+  create: (config, host, next) => new MemoryLimiter(config, host, next),
+});

@@ -1,0 +1,89 @@
+import type { Component, Consumer, Host, ProfileBatch, Result } from '../../api/index.ts';
+import type { Config } from './config.ts';
+
+const MIB = 1024 * 1024;
+const DEFAULT_SPIKE_SHARE = 0.2;
+/** The least that payloads may hold, however large the base: a gateway that refuses everything helps nobody. */
+const MIN_BUDGET_BYTES = 8 * MIB;
+/** How long a refused sender should wait, ms. */
+const RETRY_AFTER_MS = 1000;
+
+/**
+ * Gives payloads what the limit leaves above the process's base, and refuses while there is no room. Where the budget is spent,
+ * `net` refuses already before it reads a body.
+ */
+export class MemoryLimiter implements Component, Consumer<'profiles'> {
+  readonly #softBytes: number;
+  readonly #intervalMs: number;
+  readonly #host: Host;
+  readonly #next: Consumer<'profiles'>;
+  readonly #rss: () => number;
+  readonly #refusal: Result;
+  #stopping: AbortController | undefined;
+  #undo: (() => void) | undefined;
+  #full = false;
+
+  /** @param rss resident memory in bytes; replaced in tests */
+  constructor(
+    config: Config,
+    host: Host,
+    next: Consumer<'profiles'>,
+    rss: () => number = () => process.memoryUsage.rss(),
+  ) {
+    const limit = config.limit_mib * MIB;
+    this.#softBytes =
+      limit - (config.spike_limit_mib === undefined ? limit * DEFAULT_SPIKE_SHARE : config.spike_limit_mib * MIB);
+    this.#intervalMs = config.check_interval;
+    this.#host = host;
+    this.#next = next;
+    this.#rss = rss;
+    this.#refusal = {
+      kind: 'refused',
+      reason: `memory_limiter: the process is near its limit of ${config.limit_mib} MiB`,
+      retryAfterMs: RETRY_AFTER_MS,
+    };
+  }
+
+  async start(): Promise<void> {
+    const stopping = new AbortController();
+    this.#stopping = stopping;
+    this.#check();
+    void this.#watch(stopping.signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping?.abort();
+    this.#undo?.();
+    this.#undo = undefined;
+  }
+
+  consume(batch: ProfileBatch, abort: AbortSignal): Promise<Result> {
+    return this.#full ? Promise.resolve(this.#refusal) : this.#next.consume(batch, abort);
+  }
+
+  async #watch(stopping: AbortSignal): Promise<void> {
+    while (!stopping.aborted) {
+      await this.#host.clock.sleep(this.#intervalMs, stopping);
+      if (!stopping.aborted) this.#check();
+    }
+  }
+
+  #check(): void {
+    const { heldBytes, freeBytes } = this.#host.memory.usage;
+    const rss = this.#rss();
+    // Slabs that were never written are not resident yet: the base then looks too small, and the next check corrects it.
+    const baseBytes = Math.max(0, rss - heldBytes - freeBytes);
+    const budget = Math.max(MIN_BUDGET_BYTES, this.#softBytes - baseBytes);
+    this.#undo?.();
+    this.#undo = this.#host.memory.limit(budget);
+    const full = rss > this.#softBytes && heldBytes > 0;
+    if (full === this.#full) return;
+    this.#full = full;
+    const why = new Error(
+      `resident memory ${Math.round(rss / MIB)} MiB, refusing above ${Math.round(this.#softBytes / MIB)} MiB`,
+    );
+    if (full) this.#host.log.warn('memory limit reached, refusing', { rssBytes: rss, heldBytes });
+    else this.#host.log.info('memory is below the limit again', { rssBytes: rss, heldBytes });
+    this.#host.report(full ? 'degraded' : 'ok', full ? why : undefined);
+  }
+}
