@@ -11,7 +11,7 @@ export const Config = z.strictObject({
     ),
   compression: z
     .enum(['gzip', 'none'])
-    .default('gzip')
-    .describe('For profiles on push.v1 that are not compressed already.'),
+    .default('none')
+    .describe('`gzip` compresses profiles on push.v1 that came uncompressed; by default they go out byte for byte as they came.'),
 });
 export type Config = z.output<typeof Config>;
