@@ -1,7 +1,7 @@
 // Malformed and tricky bodies at every door: the answer that is due, one counter up, and nobody else notices.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { malformed, type Malformed } from '../kit/corpus.ts';
+import { type Malformed, malformed } from '../kit/corpus.ts';
 import { freePort, Gateway } from '../kit/gateway.ts';
 import { numbered, pushRequest } from '../kit/pprof.ts';
 import { FakeStore } from '../kit/store.ts';
@@ -35,7 +35,8 @@ before(async () => {
     {
       name: '/ingest',
       protocol: 'ingest',
-      send: bytes => post(`http://127.0.0.1:${pyroscope}/ingest?name=app&format=pprof`, bytes, 'application/octet-stream'),
+      send: bytes =>
+        post(`http://127.0.0.1:${pyroscope}/ingest?name=app&format=pprof`, bytes, 'application/octet-stream'),
       status: ({ status }) => (status === 400 || status === 415 ? 422 : status),
     },
     {
@@ -95,5 +96,8 @@ test('an empty profile is acknowledged, counted and not forwarded', async () => 
   const empty = entries.find(({ file }) => file === 'no-samples.pb')!;
   const before = await gateway.metric('flamegate_dropped_profiles_total{id="pyroscope",reason="empty_profile"}');
   assert.equal((await doors[0]!.send(empty.bytes)).status, 200);
-  assert.equal((await gateway.metric('flamegate_dropped_profiles_total{id="pyroscope",reason="empty_profile"}')) - before, 1);
+  assert.equal(
+    (await gateway.metric('flamegate_dropped_profiles_total{id="pyroscope",reason="empty_profile"}')) - before,
+    1,
+  );
 });

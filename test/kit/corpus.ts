@@ -35,13 +35,20 @@ export interface Recording {
 /** Recorded requests, with what an oracle says of them. */
 export function recordings(): Recording[] {
   const dir = resolve(data, 'traffic');
-  const manifest = JSON.parse(readFileSync(resolve(dir, 'MANIFEST.json'), 'utf8')) as { files: Record<string, never>[] };
+  const manifest = JSON.parse(readFileSync(resolve(dir, 'MANIFEST.json'), 'utf8')) as {
+    files: Record<string, never>[];
+  };
   return manifest.files
     .filter(entry => entry.direction === 'request' && String(entry.file).endsWith('.json'))
     .map(entry => {
       const file = String(entry.file);
       const request = JSON.parse(readFileSync(resolve(dir, file), 'utf8'));
-      return { ...(entry as object), ...request, file, body: readFileSync(resolve(dir, String(entry.body))) } as Recording;
+      return {
+        ...(entry as object),
+        ...request,
+        file,
+        body: readFileSync(resolve(dir, String(entry.body))),
+      } as Recording;
     });
 }
 
@@ -55,14 +62,20 @@ export interface Malformed {
   readonly file: string;
   readonly format: string;
   readonly what: string;
-  readonly expect: { readonly status: number; readonly reason?: string; readonly facts?: { readonly valueSums?: string[]; readonly samples?: number } };
+  readonly expect: {
+    readonly status: number;
+    readonly reason?: string;
+    readonly facts?: { readonly valueSums?: string[]; readonly samples?: number };
+  };
   readonly bytes: Buffer;
 }
 
 /** Malformed and tricky inputs of these formats with the answers expected. */
 export function malformed(...formats: string[]): Malformed[] {
   const dir = resolve(data, 'malformed');
-  const manifest = JSON.parse(readFileSync(resolve(dir, 'MANIFEST.json'), 'utf8')) as { files: (Omit<Malformed, 'bytes'> & { bytes: number })[] };
+  const manifest = JSON.parse(readFileSync(resolve(dir, 'MANIFEST.json'), 'utf8')) as {
+    files: (Omit<Malformed, 'bytes'> & { bytes: number })[];
+  };
   return manifest.files
     .filter(({ format }) => formats.includes(format))
     .map(entry => ({ ...entry, bytes: readFileSync(resolve(dir, entry.file)) }));

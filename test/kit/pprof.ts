@@ -40,7 +40,9 @@ export function factsOf(bytes: Uint8Array): Facts {
   const text = (index: unknown) => profile.stringTable[Number(String(index))] ?? '';
   return {
     sampleTypes: profile.sampleType.map(({ type, unit }) => ({ type: text(type), unit: text(unit) })),
-    sums: profile.sampleType.map((_type, at) => String(profile.sample.reduce((sum, { value }) => sum + BigInt(String(value[at])), 0n))),
+    sums: profile.sampleType.map((_type, at) =>
+      String(profile.sample.reduce((sum, { value }) => sum + BigInt(String(value[at])), 0n)),
+    ),
     sampleCount: profile.sample.length,
     functions: profile.function.map(({ name }) => text(name)),
   };
@@ -57,7 +59,10 @@ export function pushed(body: Uint8Array): Pushed[] {
     series: { labels: { name: string; value: string }[]; samples: { rawProfile: Uint8Array }[] }[];
   };
   return request.series.flatMap(({ labels, samples }) =>
-    samples.map(({ rawProfile }) => ({ labels: new Map(labels.map(({ name, value }) => [name, value])), rawProfile: Buffer.from(rawProfile) })),
+    samples.map(({ rawProfile }) => ({
+      labels: new Map(labels.map(({ name, value }) => [name, value])),
+      rawProfile: Buffer.from(rawProfile),
+    })),
   );
 }
 
@@ -65,7 +70,9 @@ export function pushed(body: Uint8Array): Pushed[] {
 export function pushRequest(labels: Record<string, string>, rawProfile: Uint8Array): Buffer {
   const type = root.lookupType('PushRequest');
   const pairs = Object.entries(labels).map(([name, value]) => ({ name, value }));
-  return Buffer.from(type.encode(type.fromObject({ series: [{ labels: pairs, samples: [{ rawProfile, ID: 'id' }] }] })).finish());
+  return Buffer.from(
+    type.encode(type.fromObject({ series: [{ labels: pairs, samples: [{ rawProfile, ID: 'id' }] }] })).finish(),
+  );
 }
 
 /** A small sound pprof whose first value is `value`, for load whose parts can be told apart. */

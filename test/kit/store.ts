@@ -42,7 +42,9 @@ export class FakeStore {
         else {
           const body = Buffer.concat(chunks);
           if (answer.status === 200) this.#record(path, query, request.headers, body);
-          response.writeHead(answer.status, answer.headers).end(answer.body ?? (path.endsWith('/Push') ? '' : undefined));
+          response
+            .writeHead(answer.status, answer.headers)
+            .end(answer.body ?? (path.endsWith('/Push') ? '' : undefined));
         }
         for (const check of this.#waiting) check();
       });
@@ -80,6 +82,13 @@ export class FakeStore {
 
   #record(path: string, query: string, headers: IncomingHttpHeaders, body: Buffer): void {
     const plain = headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
-    this.deliveries.push({ path, query, headers, body, atMs: Date.now(), pushed: path.endsWith('/Push') ? pushed(plain) : [] });
+    this.deliveries.push({
+      path,
+      query,
+      headers,
+      body,
+      atMs: Date.now(),
+      pushed: path.endsWith('/Push') ? pushed(plain) : [],
+    });
   }
 }

@@ -12,6 +12,8 @@ export const Config = z.strictObject({
   compression: z
     .enum(['gzip', 'none'])
     .default('none')
-    .describe('`gzip` compresses profiles on push.v1 that came uncompressed; by default they go out byte for byte as they came.'),
+    .describe(
+      '`gzip` compresses profiles on push.v1 that came uncompressed; by default they go out byte for byte as they came.',
+    ),
 });
 export type Config = z.output<typeof Config>;
