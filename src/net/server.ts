@@ -127,7 +127,7 @@ export class PortServer {
     this.#reading.add(body);
     try {
       const refused = this.#unauthorized(binding, incoming);
-      const request = new NodeRequest(incoming, path, mark < 0 ? '' : url.slice(mark + 1), body);
+      const request = new NodeRequest(incoming, outgoing, path, mark < 0 ? '' : url.slice(mark + 1), body);
       const response = refused ?? (await route.handle(request));
       this.#answer(incoming, outgoing, protocol, response);
     } catch (error) {
@@ -213,11 +213,13 @@ class NodeRequest implements Request {
   readonly path: string;
   readonly query: string;
   readonly #incoming: IncomingMessage;
+  readonly #outgoing: ServerResponse;
   readonly #body: BodyReader;
   #abort: AbortController | undefined;
 
-  constructor(incoming: IncomingMessage, path: string, query: string, body: BodyReader) {
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, path: string, query: string, body: BodyReader) {
     this.#incoming = incoming;
+    this.#outgoing = outgoing;
     this.path = path;
     this.query = query;
     this.#body = body;
@@ -237,7 +239,10 @@ class NodeRequest implements Request {
     if (!this.#abort) {
       const abort = new AbortController();
       this.#abort = abort;
-      this.#incoming.socket.once('close', () => abort.abort());
+      // Of the response, not of the socket: a socket serves many requests and would collect a listener for each.
+      this.#outgoing.once('close', () => {
+        if (!this.#outgoing.writableFinished) abort.abort();
+      });
     }
     return this.#abort.signal;
   }

@@ -88,7 +88,11 @@ for (const recording of requests) {
         got.map(one => [...one.labels].sort()),
         sent.map(one => [...one.labels].sort()),
       );
-      assert.deepEqual(got.map(one => one.rawProfile), sent.map(one => one.rawProfile), 'payload is byte-identical');
+      assert.deepEqual(
+        got.map(one => one.rawProfile),
+        sent.map(one => one.rawProfile),
+        'payload is byte-identical',
+      );
     } else {
       assert.equal(arrived[0]!.query, recording.query, 'name and query are left alone');
       assert.deepEqual(series(arrived[0]!.query), series(`name=${encodeURIComponent(recording.seriesName ?? '')}`));
