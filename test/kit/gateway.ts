@@ -46,8 +46,10 @@ export class Gateway {
     this.child = spawn(process.execPath, [LAUNCHER, 'run', '--config', file], {
       cwd: dir,
       env: { ...process.env, FLAMEGATE_POISON_SLABS: '1' },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      // With a channel, as under the launcher: should the test die, the gateway notices and ends too.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
+    this.child.channel?.unref();
     this.child.stdout!.setEncoding('utf8').on('data', (text: string) => this.#read(text));
     this.child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text;
@@ -131,14 +133,12 @@ export class Gateway {
 
   #read(text: string): void {
     this.stdout += text;
-    const lines = this.stdout.split('\n');
-    for (const line of lines.slice(this.#seen, -1)) {
-      this.#seen++;
-      if (line.startsWith('{')) this.logs.push(JSON.parse(line));
-    }
+    const lines = (this.#rest + text).split('\n');
+    this.#rest = lines.pop()!;
+    for (const line of lines) if (line.startsWith('{')) this.logs.push(JSON.parse(line));
     for (const check of this.#waiting) check();
   }
-  #seen = 0;
+  #rest = '';
 }
 
 function yamlOf(config: Record<string, unknown>, adminPort: number): string {

@@ -1,4 +1,5 @@
 // A store as exporters see it: /ingest and push.v1, recorded; it can answer anything, be slow, or be gone.
+import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
@@ -24,6 +25,8 @@ export class FakeStore {
   #server: Server | undefined;
   #port = 0;
   readonly #waiting = new Set<() => void>();
+  /** Answers that are given but not yet written out. */
+  readonly #answering = new Set<Promise<unknown>>();
 
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
@@ -42,9 +45,9 @@ export class FakeStore {
         else {
           const body = Buffer.concat(chunks);
           if (answer.status === 200) this.#record(path, query, request.headers, body);
-          response
-            .writeHead(answer.status, answer.headers)
-            .end(answer.body ?? (path.endsWith('/Push') ? '' : undefined));
+          const written = once(response, 'close').finally(() => this.#answering.delete(written));
+          this.#answering.add(written);
+          response.writeHead(answer.status, answer.headers).end(answer.body);
         }
         for (const check of this.#waiting) check();
       });
@@ -55,11 +58,15 @@ export class FakeStore {
     return this;
   }
 
+  /** Closes the port and every connection; whoever was answered hears that answer, so that no delivery is made twice. */
   async stop(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
-    server?.closeAllConnections();
-    await new Promise<void>(resolve => (server ? server.close(() => resolve()) : resolve()));
+    if (!server) return;
+    const closed = new Promise(resolve => server.close(resolve));
+    await Promise.all(this.#answering);
+    server.closeAllConnections();
+    await closed;
   }
 
   /** Resolves when the condition holds after some request; rejects after `ms`. */
