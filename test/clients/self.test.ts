@@ -7,7 +7,7 @@ import { Gateway } from '../kit/gateway.ts';
 import { missing } from './programs.ts';
 
 test("flamegate's own profile reads with go tool pprof", async (t: TestContext) => {
-  const why = missing('go');
+  const why = await missing('go');
   if (why) return t.skip(why);
   const gateway = await Gateway.start({
     receivers: { self: { interval: '500ms' } },

@@ -1,11 +1,14 @@
 // Every recorded request of a real SDK, replayed with its own headers through the real process to a store.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Recording, recordings, replayHeaders } from '../kit/corpus.ts';
+import { gunzipSync } from 'node:zlib';
+import { type Arrival, arrivalsIn, partsOf, seriesOf } from '../kit/arrival.ts';
+import { type PprofFacts, type PushFacts, type Recording, recordings, replayHeaders } from '../kit/corpus.ts';
 import { freePort, Gateway } from '../kit/gateway.ts';
-import { factsOf, pushed } from '../kit/pprof.ts';
-import { type Delivery, FakeStore } from '../kit/store.ts';
+import { pushed } from '../kit/pprof.ts';
+import { FakeStore } from '../kit/store.ts';
 
+const PUSH = '/push.v1.PusherService/Push';
 const DOOR = /(\/ingest|\/push\.v1\.PusherService\/Push)$/;
 const requests = recordings().filter(({ path, method }) => method === 'POST' && DOOR.test(path));
 
@@ -29,36 +32,30 @@ after(async () => {
   await Promise.all([auto.stop(), push.stop()]);
 });
 
-/** name of /ingest → its series, by a parser of the test's own. */
-function series(query: string): Record<string, string> {
-  const name = new URLSearchParams(query).get('name') ?? '';
-  const labels = /^[^{]*\{(.*)\}$/s.exec(name)?.[1] ?? '';
-  const pairs = labels
-    .split(',')
-    .filter(Boolean)
-    .map(pair => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]);
-  return Object.fromEntries([['__app__', name.replace(/\{.*$/s, '')], ...pairs.sort()]);
+/** What the oracle says of each profile of a recording: types, sums, samples. */
+const oracle = ({ parts }: Recording) =>
+  parts
+    .flatMap(({ format, facts }) => {
+      if (format === 'pprof') return [facts as PprofFacts];
+      if (format === 'push.v1')
+        return (facts as PushFacts).series.flatMap(one => one.samples.map(({ pprof }) => pprof));
+      return [];
+    })
+    .map(({ sampleTypes, sums, sampleCount }) => [sampleTypes, sums, sampleCount]);
+const factsIn = (arrivals: readonly Arrival[]) =>
+  arrivals.map(({ sampleTypes, sums, sampleCount }) => [sampleTypes, sums, sampleCount]);
+const labelsIn = (arrivals: readonly Arrival[]) => arrivals.map(({ service, labels }) => [service, labels]);
+
+/** The profiles of a push as its sender encoded them. */
+function rawProfiles({ body, headers }: { body: Buffer; headers: Record<string, string> }): Buffer[] {
+  return pushed(headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).map(({ rawProfile }) => rawProfile);
 }
 
-/** The profile bytes of a request body, found without the parser under test: the recording says how long each part is. */
-function profilesIn({ headers, body }: Pick<Delivery, 'headers' | 'body'>): Buffer[] {
-  const type = String(headers['content-type'] ?? '');
-  const boundary = /boundary=(\S+)/.exec(type)?.[1];
-  if (!boundary) return [body];
-  const text = body.toString('latin1');
-  return text
-    .split(`--${boundary}`)
-    .slice(1, -1)
-    .map(part => Buffer.from(part.slice(part.indexOf('\r\n\r\n') + 4, -2), 'latin1'));
-}
-
-const expected = (recording: Recording) =>
-  recording.parts.filter(({ format, facts }) => format === 'pprof' && facts).map(part => part.facts!);
-
-test('there is traffic of both doors', () => {
+test('there is traffic of both doors, in every form that has a part', () => {
   assert.ok(
     requests.some(({ path }) => path.endsWith('/ingest')) && requests.some(({ path }) => path.endsWith('/Push')),
   );
+  assert.deepEqual(new Set(requests.map(({ parts }) => parts[0]?.format)), new Set(['pprof', 'push.v1', 'jfr']));
 });
 
 for (const recording of requests) {
@@ -67,50 +64,64 @@ for (const recording of requests) {
     const { status } = await fetch(`${url}${recording.path}${recording.query ? `?${recording.query}` : ''}`, {
       method: 'POST',
       headers: replayHeaders(recording),
-      body: recording.body,
+      body: new Uint8Array(recording.body),
     });
     assert.equal(status, 200);
     const isPush = recording.path.endsWith('/Push');
+    const facts = oracle(recording);
+    const isPprof = facts.length > 0;
     const headers = Object.fromEntries(recording.headers.map(([name, value]) => [name.toLowerCase(), value]));
-    const plain =
-      isPush && headers['content-encoding'] === 'gzip'
-        ? (await import('node:zlib')).gunzipSync(recording.body)
-        : recording.body;
-    const sent = isPush ? pushed(plain) : [];
+    const original = { ...recording, headers };
+    const sent = isPprof ? arrivalsIn(original) : [];
     const wanted = isPush ? sent.length : 1;
     await auto.until(() => auto.deliveries.length >= counts[0]! + wanted, 'delivery by the same door');
     await push.until(() => push.deliveries.length >= counts[1]! + wanted, 'delivery by push');
-    const arrived = auto.deliveries.slice(counts[0]);
-    for (const { headers: got } of arrived) assert.equal(got['x-scope-orgid'] ?? '', headers['x-scope-orgid'] ?? '');
+    const [same, other] = [auto.deliveries.slice(counts[0]), push.deliveries.slice(counts[1])];
+    for (const delivery of [...same, ...other])
+      assert.equal(delivery.headers['x-scope-orgid'], headers['x-scope-orgid'], 'the tenant is forwarded');
+
+    // By the door that it came in: nothing is changed.
     if (isPush) {
-      const got = arrived.flatMap(one => one.pushed);
+      const bytes = (deliveries: typeof same) =>
+        deliveries.flatMap(one => one.pushed.map(({ rawProfile }) => rawProfile));
       assert.deepEqual(
-        got.map(one => [...one.labels].sort()),
-        sent.map(one => [...one.labels].sort()),
+        same.map(({ path }) => path),
+        sent.map(() => PUSH),
       );
-      assert.deepEqual(
-        got.map(one => one.rawProfile),
-        sent.map(one => one.rawProfile),
-        'payload is byte-identical',
-      );
+      assert.deepEqual(bytes(same), rawProfiles(original), 'payload is byte-identical');
     } else {
-      assert.equal(arrived[0]!.query, recording.query, 'name and query are left alone');
-      assert.deepEqual(series(arrived[0]!.query), series(`name=${encodeURIComponent(recording.seriesName ?? '')}`));
+      assert.deepEqual([same[0]!.path, same[0]!.query], ['/ingest', recording.query], 'name and query are left alone');
       assert.deepEqual(
-        profilesIn(arrived[0]!),
-        profilesIn({ headers, body: recording.body }),
-        'payload is byte-identical',
+        seriesOf(new URLSearchParams(same[0]!.query).get('name')!),
+        seriesOf(recording.seriesName!),
+        'the series that the oracle names',
+      );
+      assert.deepEqual(
+        partsOf(same[0]!) ?? same[0]!.body,
+        partsOf(original) ?? recording.body,
+        'payload and parts are byte-identical',
       );
     }
-    const facts = expected(recording);
-    const pushedOn = push.deliveries.slice(counts[1]).flatMap(one => one.pushed);
-    if (facts.length === 0 || pushedOn.length === 0) return;
-    assert.deepEqual(
-      pushedOn
-        .map(one => factsOf(one.rawProfile))
-        .map(({ sampleTypes, sums, sampleCount }) => ({ sampleTypes, sums, sampleCount })),
-      facts.map(({ sampleTypes, sums, sampleCount }) => ({ sampleTypes, sums, sampleCount })),
-    );
-    for (const { labels } of pushedOn) assert.ok(labels.get('__name__') && labels.get('service_name'));
+    if (!isPprof) {
+      assert.equal(other[0]!.path, '/ingest', 'what push.v1 cannot carry goes by /ingest');
+      return;
+    }
+
+    // By either door: the same profiles of the same series.
+    for (const deliveries of [same, other]) {
+      const arrived = deliveries.flatMap(arrivalsIn);
+      assert.deepEqual(factsIn(arrived), facts);
+      assert.deepEqual(labelsIn(arrived), labelsIn(sent));
+      assert.deepEqual(
+        arrived.map(({ sha256 }) => sha256),
+        sent.map(({ sha256 }) => sha256),
+      );
+    }
+    // Stores repair the frames of these agents at /ingest only.
+    const path = /[?&]spyName=(pyspy|rbspy|scripting|dotnetspy)(&|$)/.test(`?${recording.query}`) ? '/ingest' : PUSH;
+    for (const delivery of other) {
+      assert.equal(delivery.path, path);
+      for (const { labels } of delivery.pushed) assert.ok(labels.get('__name__') && labels.get('service_name'));
+    }
   });
 }

@@ -14,11 +14,17 @@ export interface PprofFacts {
   readonly sums: readonly string[];
   readonly sampleCount: number;
 }
+/** Of a push.v1 body. */
+export interface PushFacts {
+  readonly series: readonly {
+    readonly labels: readonly (readonly [string, string])[];
+    readonly samples: readonly { readonly ID: string; readonly pprof: PprofFacts }[];
+  }[];
+}
 interface ManifestPart {
   readonly part: string;
   readonly format: string;
-  readonly facts?: PprofFacts;
-  readonly labels?: unknown;
+  readonly facts?: PprofFacts | PushFacts;
 }
 export interface Recording {
   readonly file: string;
