@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { type Listen, type Protocol, type Request, type Response, Secret } from '../../../src/api/index.ts';
+import { Listeners } from '../../../src/net/listeners.ts';
+import { SlabPool } from '../../../src/workers/slabs.ts';
+
+const LIMITS = { maxBytes: 100_000, maxInflatedBytes: 1_000_000 };
+const far = () => AbortSignal.timeout(5000);
+
+function rig(t: TestContext, options: { budgetBytes?: number; stallMs?: number } = {}) {
+  const memory = new SlabPool({ budgetBytes: options.budgetBytes ?? 1 << 24, poison: true });
+  const warnings: string[] = [];
+  const instrument = { record() {} };
+  const listeners = new Listeners({
+    memory,
+    log: { debug() {}, info() {}, error() {}, warn: phrase => warnings.push(phrase) },
+    meter: { counter: () => instrument, gauge: () => instrument, histogram: () => instrument },
+    ...(options.stallMs !== undefined && { stallMs: options.stallMs }),
+  });
+  t.after(() => listeners.close(far()));
+  const url = (endpoint: string) => `http://127.0.0.1:${listeners.address(endpoint)!.port}`;
+  return { memory, listeners, url, warnings };
+}
+
+const at: Listen = { endpoint: '127.0.0.1:0' };
+const protocol = (name: string, handle: (request: Request) => Promise<Response>, path = '/x'): Protocol => ({
+  name,
+  routes: [{ path, method: 'POST', handle }],
+});
+const say = (text: string) => async () => ({ status: 200, body: text });
+const echo = async (request: Request): Promise<Response> => {
+  const body = await request.read(LIMITS);
+  if (body.kind === 'problem') return { status: 400, body: body.reason };
+  const plain = await body.decoded();
+  return plain.kind === 'problem'
+    ? { status: 400, body: plain.reason }
+    : { status: 200, body: Buffer.from(plain.bytes) };
+};
+const post = async (url: string, init: RequestInit = {}) => {
+  const answer = await fetch(url, { method: 'POST', ...init });
+  return [answer.status, await answer.text()];
+};
+
+test('protocols share a port; it closes with the last of them', async t => {
+  const { listeners, url } = rig(t);
+  const [a, b] = [
+    listeners.bind('a', at, protocol('a', say('a'), '/a')),
+    listeners.bind('b', at, protocol('b', say('b'), '/b')),
+  ];
+  await a.start!();
+  await b.start!();
+  const base = url(at.endpoint);
+  assert.deepEqual(
+    [await post(`${base}/a`), await post(`${base}/b`)],
+    [
+      [200, 'a'],
+      [200, 'b'],
+    ],
+  );
+  await a.stop!(far());
+  assert.equal((await post(`${base}/a`))[0], 404);
+  await b.stop!(far());
+  await assert.rejects(post(`${base}/b`));
+});
+
+test('a newer binding of the same owner serves, and the older one again when it leaves', async t => {
+  const { listeners, url } = rig(t);
+  const [old, next] = [
+    listeners.bind('r', at, protocol('p', say('old'))),
+    listeners.bind('r', at, protocol('p', say('new'))),
+  ];
+  await old.start!();
+  const base = `${url(at.endpoint)}/x`;
+  await next.start!();
+  assert.deepEqual(await post(base), [200, 'new']);
+  await next.stop!(far());
+  assert.deepEqual(await post(base), [200, 'old']);
+});
+
+test('a port in use is an error that says what to do', async t => {
+  const { listeners } = rig(t);
+  await listeners.bind('a', at, protocol('a', say(''))).start!();
+  const taken = { endpoint: `127.0.0.1:${listeners.address(at.endpoint)!.port}` };
+  await assert.rejects(
+    listeners.bind('b', taken, protocol('b', say(''))).start!(),
+    /cannot listen on .*another process listens there/,
+  );
+});
+
+test('stopping waits for requests in flight', async t => {
+  const { listeners, url } = rig(t);
+  const gate = Promise.withResolvers<void>();
+  const entered = Promise.withResolvers<void>();
+  const slow = listeners.bind(
+    'a',
+    at,
+    protocol('a', async () => {
+      entered.resolve();
+      await gate.promise;
+      return { status: 200, body: 'late' };
+    }),
+  );
+  await slow.start!();
+  const answer = post(`${url(at.endpoint)}/x`);
+  await entered.promise;
+  const stopped = slow.stop!(far());
+  gate.resolve();
+  assert.deepEqual(await answer, [200, 'late']);
+  await stopped;
+});
+
+test('bodies arrive whole, encodings are undone, and every slab goes back', async t => {
+  const { listeners, url, memory } = rig(t);
+  await listeners.bind('a', at, protocol('a', echo)).start!();
+  const base = `${url(at.endpoint)}/x`;
+  const { gzipSync, zstdCompressSync } = await import('node:zlib');
+  assert.deepEqual(await post(base, { body: 'plain' }), [200, 'plain']);
+  assert.deepEqual(await post(base, { body: gzipSync('zipped'), headers: { 'content-encoding': 'gzip' } }), [
+    200,
+    'zipped',
+  ]);
+  assert.deepEqual(await post(base, { body: zstdCompressSync('zstd'), headers: { 'content-encoding': 'zstd' } }), [
+    200,
+    'zstd',
+  ]);
+  assert.deepEqual(await post(base, { body: 'x', headers: { 'content-encoding': 'gzip' } }), [400, 'bad_compression']);
+  assert.deepEqual(await post(base, { body: 'x', headers: { 'content-encoding': 'br' } }), [
+    400,
+    'unsupported_encoding',
+  ]);
+  assert.deepEqual(await post(base, { body: 'x'.repeat(100_001) }), [400, 'body_too_large']);
+  assert.deepEqual(
+    await post(base, { body: gzipSync(Buffer.alloc(4_000_000)), headers: { 'content-encoding': 'gzip' } }),
+    [400, 'decompressed_too_large'],
+  );
+  assert.equal(memory.usage.heldBytes, 0);
+});
+
+test('without memory a request is refused before its body is read', async t => {
+  const { listeners, url } = rig(t, { budgetBytes: 4096 });
+  await listeners.bind('a', at, protocol('a', echo)).start!();
+  assert.deepEqual(await post(`${url(at.endpoint)}/x`, { body: 'x'.repeat(10_000) }), [400, 'memory_limit']);
+});
+
+test('a body that stalls is given up, and the sender hears why', async t => {
+  const { listeners } = rig(t, { stallMs: 10 });
+  await listeners.bind('a', at, protocol('a', echo)).start!();
+  const answer = await new Promise<string>(resolve => {
+    const socket = connect(listeners.address(at.endpoint)!.port, '127.0.0.1');
+    socket.write('POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf');
+    socket.on('data', chunk => {
+      resolve(String(chunk));
+      socket.destroy();
+    });
+  });
+  assert.match(answer, /body_timeout$/);
+});
+
+test('basic and bearer credentials are asked for and checked', async t => {
+  const { listeners, url, warnings } = rig(t);
+  const basic: Listen = { endpoint: '127.0.0.1:0', auth: { basic: { username: 'u', password: new Secret('p') } } };
+  await listeners.bind('a', basic, protocol('a', say('in'))).start!();
+  const base = `${url(basic.endpoint)}/x`;
+  const as = (authorization: string) => post(base, { headers: { authorization } }).then(([status]) => status);
+  const good = `Basic ${Buffer.from('u:p').toString('base64')}`;
+  assert.deepEqual(
+    [
+      await as(good),
+      await as(good.toLowerCase().slice(0, 5) + good.slice(5)),
+      await as('Basic eDp5'),
+      await as('Bearer p'),
+    ],
+    [200, 200, 401, 401],
+  );
+  assert.equal((await post(base))[0], 401);
+  assert.deepEqual(warnings, []);
+});
+
+test('a handler that throws is a 500 for its sender and for nobody else', async t => {
+  const { listeners, url } = rig(t);
+  await listeners.bind(
+    'a',
+    at,
+    protocol('a', async () => {
+      throw new Error('bug');
+    }),
+  ).start!();
+  assert.deepEqual(await post(`${url(at.endpoint)}/x`), [500, '{"code":"internal","message":"internal error"}']);
+});
