@@ -255,11 +255,16 @@ export class Outbox implements Component {
     const cut = () => attempt.abort(abort.reason);
     if (abort.aborted) cut();
     else abort.addEventListener('abort', cut, { once: true });
-    const late = new Error(`no answer within ${timeout} ms`);
-    const timer = timeout > 0 ? setTimeout(() => attempt.abort(late), timeout) : undefined;
+    // Made only when it is needed: an Error collects a stack, and nearly every request is in time.
+    let late: Error | undefined;
+    const expire = () => {
+      late = new Error(`no answer within ${timeout} ms`);
+      attempt.abort(late);
+    };
+    const timer = timeout > 0 ? setTimeout(expire, timeout) : undefined;
     try {
       const result = (await this.#of.sender.send(batch as never, attempt.signal)) as Result<AnyBatch>;
-      if (result.kind === 'retryable' && attempt.signal.reason === late) return { ...result, error: late };
+      if (result.kind === 'retryable' && late) return { ...result, error: late };
       return result;
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown));
