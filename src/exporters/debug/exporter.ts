@@ -37,15 +37,22 @@ function lineOf(batch: ProfileBatch, { attributes, payload, origin }: Profile): 
   const service = (key && labelText(attributes.get(key))) || '-';
   const labels = [...attributes]
     .filter(([name]) => name !== key)
-    .map(([name, value]) => `${name}=${quoted(labelText(value) ?? '')}`);
+    .map(([name, value]) => `${quoted(name)}=${quoted(labelText(value) ?? '')}`);
   const tenant = batch.tenant === '' ? '' : ` tenant=${quoted(batch.tenant)}`;
   const time = new Date(batch.receivedMs).toISOString();
   return `${time} ${quoted(service)} ${payload.form} ${payload.bytes.length} bytes ${payload.encoding} by ${origin?.door ?? '-'}${tenant} ${labels.join(' ')}`.trimEnd();
 }
 
-/** Labels come from outside: quotes and escapes keep one profile on one line. */
+/** What JSON leaves as it is and a terminal obeys: C1 controls, direction marks, line and paragraph separators. */
+const TERMINAL = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** Names and values come from outside: quotes and escapes keep one profile on one line, and the terminal as it is. */
 function quoted(text: string): string {
-  return /^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text);
+  if (/^[\w.:/@+-]+$/.test(text)) return text;
+  return JSON.stringify(text).replace(
+    TERMINAL,
+    character => `\\u{${character.codePointAt(0)!.toString(16).padStart(4, '0')}}`,
+  );
 }
 
 function details(summary: Summary): string {

@@ -1,21 +1,24 @@
 // Which door of the store a profile goes by, and what must be said there.
-import type { Attributes, Profile, ProfileBatch, Summary } from '../../api/index.ts';
-import { keyIn, labelText } from '../../model/attributes.ts';
-import { formatName, parseName, type SeriesName } from '../../wire/pyroscope/name.ts';
+import type { Attributes, Profile, Summary } from '../../api/index.ts';
+import { renameQuery } from '../../wire/pyroscope/ingest.ts';
+import { parseName, type SeriesName } from '../../wire/pyroscope/name.ts';
 import type { Config } from './config.ts';
+import { nameAfter, nameOf } from './series.ts';
 
 /** Agents whose pprof the /ingest door of a store repairs (function names, function ids): their bytes must go by that door. */
 const REPAIRED_SPIES = new Set(['pyspy', 'rbspy', 'scripting', 'dotnetspy']);
-/** The label that alone of the `__` ones an /ingest store keeps. */
-const SESSION = '__session_id__';
-/** A profile that says it began before this has no time of its own; /ingest then takes `from`. 1971 in unix ns. */
+/** A profile that says it began before this has no time of its own; /ingest repairs it. 1971 in unix ns. */
 const YEAR_1971_NS = 31_536_000_000_000_000n;
 
 export type Door =
-  | { readonly kind: 'ingest'; readonly query: string; readonly summary?: Summary }
-  | { readonly kind: 'push' };
+  | { readonly kind: 'ingest'; readonly query: string }
+  | { readonly kind: 'push' }
+  /** Neither door can carry it. */
+  | { readonly kind: 'none'; readonly why: string };
 
-/** What of the origin's query matters here; parsed only where it is needed. */
+const PUSH: Door = { kind: 'push' };
+
+/** What of the origin's query matters here. */
 interface Asked {
   readonly name: SeriesName;
   readonly spyName: string;
@@ -27,52 +30,7 @@ function asked(query: string): Asked {
   return { name: parseName(keys.get('name') ?? ''), spyName: keys.get('spyName') ?? '', hasFrom: keys.has('from') };
 }
 
-/** The new `name` of a profile that came by /ingest: the received one where nothing changed; undefined when the syntax cannot say it. */
-function nameAfter(received: SeriesName, attributes: Attributes): string | undefined | 'same' {
-  const labels = new Map<string, string>();
-  const explicit = received.labels.get('service_name');
-  const serviceKey = keyIn(attributes, 'service_name');
-  const service = labelText(serviceKey === undefined ? undefined : attributes.get(serviceKey)) ?? '';
-  let { app } = received;
-  let changed = false;
-  if (explicit) {
-    if (service !== '') labels.set('service_name', service);
-    changed = service !== explicit;
-  } else if (service !== '' && service !== app) {
-    app = service;
-    changed = true;
-  }
-  for (const [key, value] of received.labels) {
-    // The receiver keeps these back because the store ignores them; they stay in the name as they were.
-    if (key.startsWith('__') && key !== SESSION) labels.set(key, value);
-    else if (key !== 'service_name' && labelText(attributes.get(key)) !== value) changed = true;
-  }
-  for (const [key, value] of attributes) {
-    if (key === serviceKey) continue;
-    const text = labelText(value);
-    if (text === undefined) continue;
-    labels.set(key, text);
-    if (!received.labels.has(key)) changed = true;
-  }
-  return changed ? formatName({ app, labels }) : 'same';
-}
-
-/** `name` for a profile that was not born at /ingest; undefined when the syntax cannot say it. */
-function nameOf(attributes: Attributes): string | undefined {
-  const serviceKey = keyIn(attributes, 'service_name');
-  const labels = new Map<string, string>();
-  for (const [key, value] of attributes) {
-    const text = labelText(value);
-    if (key === serviceKey || text === undefined || (key.startsWith('__') && key !== SESSION)) continue;
-    labels.set(key, text);
-  }
-  return formatName({
-    app: labelText(serviceKey === undefined ? undefined : attributes.get(serviceKey)) || 'unknown_service',
-    labels,
-  });
-}
-
-/** Whether the store's /ingest changes these bytes, which push.v1 would not. */
+/** Whether the store's /ingest changes these bytes, which push.v1 would not. Asks for the summary only when nothing else decides. */
 async function needsIngest(
   query: Asked,
   profile: Profile,
@@ -80,36 +38,41 @@ async function needsIngest(
 ): Promise<boolean> {
   if (REPAIRED_SPIES.has(query.spyName)) return true;
   const config = profile.origin?.parts?.sample_type_config;
-  if (config && Buffer.from(config).includes('"inuse-space"')) return true;
-  const known = await summary();
-  return query.hasFrom && known !== undefined && known.startNs < YEAR_1971_NS;
+  if (config && Buffer.from(config.buffer, config.byteOffset, config.byteLength).includes('"inuse-space"')) return true;
+  const startNs = (await summary())?.startNs;
+  if (startNs === undefined || startNs >= YEAR_1971_NS) return false;
+  // push.v1 takes the moment of arrival for a time of 0 or less, as /ingest does without `from`; any other of 1970 it refuses as too old.
+  return query.hasFrom || startNs > 0n;
 }
 
 /**
  * The door for one profile under `protocol`. A form that push.v1 cannot carry goes by /ingest under any setting; labels that the
- * syntax of `name` cannot say go by push.
- * @returns undefined when neither door can carry it
+ * syntax of `name` cannot say go by push, and so does a `__name__` that somebody gave to a profile of /ingest, which has no word for it.
  */
 export async function doorFor(
-  config: Config,
+  { protocol }: Pick<Config, 'protocol'>,
   profile: Profile,
   summary: () => Promise<Summary | undefined>,
-  rename: (query: string, name: string) => string,
-): Promise<Door | undefined> {
+): Promise<Door> {
   const { origin, payload, attributes } = profile;
   const isPprof = payload.form === 'pprof';
   if (origin?.door === 'ingest' && origin.query !== undefined) {
     const query = asked(origin.query);
-    const byPush = config.protocol === 'push' && isPprof && !(await needsIngest(query, profile, summary));
-    if (byPush) return { kind: 'push' };
+    const wantsPush = protocol === 'push' || (protocol === 'auto' && attributes.has('__name__'));
+    if (isPprof && wantsPush && !(await needsIngest(query, profile, summary))) return PUSH;
     const name = nameAfter(query.name, attributes);
     if (name === 'same') return { kind: 'ingest', query: origin.query };
-    if (name !== undefined) return { kind: 'ingest', query: rename(origin.query, name) };
-    return isPprof ? { kind: 'push' } : undefined;
+    if (name !== undefined) return { kind: 'ingest', query: renameQuery(origin.query, name) };
+    return isPprof ? PUSH : none(payload.form, 'its labels cannot be written in the name of /ingest');
   }
-  if (config.protocol !== 'ingest' || !isPprof) return isPprof ? { kind: 'push' } : undefined;
+  if (!isPprof) return none(payload.form, 'it did not come by /ingest');
+  return protocol === 'ingest' ? await ingestDoor(attributes, summary) : PUSH;
+}
+
+/** /ingest for a pprof that was not born there. */
+async function ingestDoor(attributes: Attributes, summary: () => Promise<Summary | undefined>): Promise<Door> {
   const name = nameOf(attributes);
-  if (name === undefined) return { kind: 'push' };
+  if (name === undefined) return PUSH;
   const known = await summary();
   const seconds = (ns: bigint) => String(ns / 1_000_000_000n);
   const times =
@@ -119,11 +82,6 @@ export async function doorFor(
   return { kind: 'ingest', query: `name=${encodeURIComponent(name)}&format=pprof${times}` };
 }
 
-/** X-Scope-OrgID of the batch, unless the configuration sets one for all. */
-export function tenantHeader(
-  batch: ProfileBatch,
-  configured: Readonly<Record<string, string>>,
-): Record<string, string> {
-  if (batch.tenant === '' || Object.keys(configured).some(name => name.toLowerCase() === 'x-scope-orgid')) return {};
-  return { 'x-scope-orgid': batch.tenant };
+function none(form: string, reason: string): Door {
+  return { kind: 'none', why: `a ${form} profile can go to Pyroscope by /ingest only, and ${reason}` };
 }

@@ -1,23 +1,36 @@
-import type { Component, Host, Profile, ProfileBatch, Result, Sender } from '../../api/index.ts';
+import type { Component, Host, Instrument, Profile, ProfileBatch, Result, Sender } from '../../api/index.ts';
 import { HttpClient } from '../../net/client.ts';
-import { renameQuery } from '../../wire/pyroscope/ingest.ts';
 import { resultOf } from './answer.ts';
 import type { Config } from './config.ts';
-import { doorFor, tenantHeader } from './door.ts';
+import { doorFor } from './door.ts';
+import { OwnHeaders } from './headers.ts';
 import { ingestBody } from './ingest.ts';
 import { pushBody } from './push.ts';
 
+const INGEST_PATH = '/ingest';
 const PUSH_PATH = '/push.v1.PusherService/Push';
+
+/** A store never says `refused`: that word is ours. */
+type Outcome = Exclude<Result, { kind: 'refused' }>;
+type Rejected = Extract<Result, { kind: 'permanent' }>;
 
 /** Sends each profile of a batch as a request of its own and says which are still owed. */
 export class PyroscopeExporter implements Component, Sender<'profiles'> {
   readonly #config: Config;
   readonly #host: Host;
+  readonly #headers: OwnHeaders;
+  readonly #dropped: Instrument;
   #client: HttpClient | undefined;
+  #degraded = false;
 
   constructor(config: Config, host: Host) {
     this.#config = config;
     this.#host = host;
+    this.#headers = new OwnHeaders(config.headers);
+    this.#dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
+      help: 'Profiles that went no further, by reason.',
+      labels: ['reason'],
+    });
   }
 
   async start(): Promise<void> {
@@ -31,65 +44,63 @@ export class PyroscopeExporter implements Component, Sender<'profiles'> {
   }
 
   async send(batch: ProfileBatch, abort: AbortSignal): Promise<Result<ProfileBatch>> {
-    const owed: Profile[] = [];
-    const rejected: Extract<Result, { kind: 'permanent' }>[] = [];
-    let retry: Extract<Result, { kind: 'retryable' }> | undefined;
-    for (const profile of batch.profiles) {
-      // Once the store fails, the rest waits with the one that failed: in order, and without hammering.
-      const result = retry ?? (await this.#sendOne(batch, profile, abort));
-      if (result.kind === 'retryable') {
-        retry = result;
-        owed.push(profile);
-      } else if (result.kind === 'permanent') rejected.push(result);
+    const { profiles } = batch;
+    let rejected: Rejected[] | undefined;
+    for (let at = 0; at < profiles.length; at++) {
+      const result = await this.#sendOne(batch, profiles[at]!, abort);
+      if (result.kind === 'permanent') {
+        rejected ??= [];
+        rejected.push(result);
+      }
+      if (result.kind !== 'retryable') continue;
+      // Once the store fails, the others wait with the one that failed; it goes last then, lest it alone keep them back.
+      for (const { error } of rejected ?? []) this.#rejectedBeside(error);
+      if (profiles.length === 1) return result;
+      const owed = [...profiles.slice(at + 1), profiles[at]!];
+      return { ...result, rest: { ...batch, profiles: owed, sizeBytes: sizeOf(owed) } };
     }
-    if (retry) {
-      // What was rejected beside it is not owed any more; it is said here, since a retry cannot carry drops.
-      for (const { error } of rejected) this.#host.log.error('profile rejected by the store', { error });
-      if (owed.length === batch.profiles.length) return retry;
-      return { ...retry, rest: { ...batch, profiles: owed, sizeBytes: sizeOf(owed) } };
-    }
-    if (rejected.length === 0) return { kind: 'accepted' };
-    if (rejected.length === batch.profiles.length) return rejected[0]!;
+    if (rejected === undefined) return { kind: 'accepted' };
+    if (rejected.length === profiles.length) return rejected[0]!;
     return {
       kind: 'accepted',
       drops: rejected.map(({ error }) => ({ items: 1, reason: 'rejected', message: error.message })),
     };
   }
 
-  async #sendOne(
-    batch: ProfileBatch,
-    profile: Profile,
-    abort: AbortSignal,
-  ): Promise<Exclude<Result, { kind: 'refused' }>> {
+  /** A rejected profile is not owed any more, but a retryable answer has no place for drops: it is counted and said here. */
+  #rejectedBeside(error: Error): void {
+    this.#dropped.record(1, { reason: 'rejected' });
+    this.#host.log.error('profile rejected by the store', { error });
+  }
+
+  async #sendOne(batch: ProfileBatch, profile: Profile, abort: AbortSignal): Promise<Outcome> {
     const client = this.#client;
     if (!client) return { kind: 'retryable', error: new Error('the exporter is not running') };
     const summary = () => this.#host.summary(profile);
-    const door = await doorFor(this.#config, profile, summary, renameQuery);
-    if (!door)
-      return {
-        kind: 'permanent',
-        error: new Error(
-          `a ${profile.payload.form} profile goes by /ingest only, and its labels cannot be written in the name of /ingest`,
-        ),
-        fault: 'gateway',
-      };
-    const { contentType, chunks } =
-      door.kind === 'ingest' ? ingestBody(profile, door.query) : await pushBody(this.#config, batch, profile, summary);
-    const headers: Record<string, string> = {
-      'content-type': contentType,
-      ...tenantHeader(batch, this.#config.headers),
-    };
-    if (door.kind === 'push') headers['connect-protocol-version'] = '1';
+    const door = await doorFor(this.#config, profile, summary);
+    if (door.kind === 'none') return { kind: 'permanent', error: new Error(door.why), fault: 'gateway' };
+    const isPush = door.kind === 'push';
+    const { contentType, chunks } = isPush
+      ? await pushBody(this.#config, batch, profile, summary)
+      : ingestBody(profile, door.query);
+    const headers = this.#headers.for(batch.tenant, contentType);
+    if (isPush) headers['connect-protocol-version'] = '1';
     const answer = await client.post(
-      door.kind === 'ingest' ? '/ingest' : PUSH_PATH,
-      door.kind === 'ingest' ? door.query : '',
+      isPush ? PUSH_PATH : INGEST_PATH,
+      isPush ? '' : door.query,
       headers,
       chunks,
       abort,
     );
     const { result, meaning } = resultOf(answer);
-    if (meaning === 'access') this.#host.report('degraded', result.kind === 'retryable' ? result.error : undefined);
-    return result as Exclude<Result, { kind: 'refused' }>;
+    if (meaning === 'access') {
+      this.#degraded = true;
+      this.#host.report('degraded', result.kind === 'retryable' ? result.error : undefined);
+    } else if (meaning === 'accepted' && this.#degraded) {
+      this.#degraded = false;
+      this.#host.report('ok');
+    }
+    return result;
   }
 }
 

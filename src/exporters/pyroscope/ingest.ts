@@ -14,13 +14,13 @@ export interface Upload {
 export function ingestBody({ payload, origin }: Profile, query: string): Upload {
   const parts = origin?.parts ?? {};
   if (origin?.contentType !== undefined) return { contentType: origin.contentType, chunks: [payload.bytes] };
+  const raw: Upload = { contentType: rawType(payload.form), chunks: [payload.bytes] };
+  if (origin?.parts === undefined || (payload.form !== 'jfr' && payload.form !== 'pprof')) return raw;
   const format = new URLSearchParams(query).get('format') ?? '';
-  const isForm = origin?.parts !== undefined && (payload.form === 'jfr' || payload.form === 'pprof');
   // A store reads `format=pprof` as a raw body whatever the content type says; the part that it would miss names types only.
-  if (!isForm || format === 'pprof') return { contentType: rawType(payload.form), chunks: [payload.bytes] };
+  if (format === 'pprof') return raw;
   // Should the query alone make the store expect something else than a form, the bytes would be misread.
-  if (!ingestForm(format, 'multipart/form-data').multipart)
-    return { contentType: rawType(payload.form), chunks: [payload.bytes] };
+  if (!ingestForm(format, 'multipart/form-data').multipart) return raw;
   const name = payload.form === 'jfr' ? 'jfr' : 'profile';
   const files = [
     {

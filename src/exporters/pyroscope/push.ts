@@ -5,8 +5,7 @@ import { parseSampleTypeConfig, profileName } from '../../wire/pyroscope/profile
 import { encodePush } from '../../wire/pyroscope/push.ts';
 import type { Config } from './config.ts';
 import type { Upload } from './ingest.ts';
-
-const DEFAULT_SERVICE = 'unknown_service';
+import { DEFAULT_SERVICE } from './series.ts';
 
 /** One profile as a PushRequest with one series: the server is not atomic over several. */
 export async function pushBody(

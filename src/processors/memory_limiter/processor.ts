@@ -22,6 +22,7 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
   #stopping: AbortController | undefined;
   #undo: (() => void) | undefined;
   #full = false;
+  #warned = false;
 
   /** @param rss resident memory in bytes; replaced in tests */
   constructor(
@@ -53,8 +54,10 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
 
   async stop(): Promise<void> {
     this.#stopping?.abort();
+    this.#stopping = undefined;
     this.#undo?.();
     this.#undo = undefined;
+    this.#full = false;
   }
 
   consume(batch: ProfileBatch, abort: AbortSignal): Promise<Result> {
@@ -76,6 +79,11 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
     const budget = Math.max(MIN_BUDGET_BYTES, this.#softBytes - baseBytes);
     this.#undo?.();
     this.#undo = this.#host.memory.limit(budget);
+    if (this.#softBytes - baseBytes < MIN_BUDGET_BYTES && !this.#warned) {
+      this.#warned = true;
+      this.#host.log.warn('memory limit leaves hardly any room for payloads, raise limit_mib', { baseBytes, budget });
+    }
+    // Nothing held, nothing to refuse for: the resident memory of an idle process shrinks only when new work has it collected.
     const full = rss > this.#softBytes && heldBytes > 0;
     if (full === this.#full) return;
     this.#full = full;

@@ -14,7 +14,8 @@ export class ResourceProcessor implements Consumer<'profiles'> {
 
   consume(batch: ProfileBatch, abort: AbortSignal): Promise<Result> {
     let profiles: Profile[] | undefined;
-    for (const [at, profile] of batch.profiles.entries()) {
+    for (let at = 0; at < batch.profiles.length; at++) {
+      const profile = batch.profiles[at]!;
       const attributes = this.#apply(profile.attributes);
       if (attributes === profile.attributes) continue;
       profiles ??= [...batch.profiles];

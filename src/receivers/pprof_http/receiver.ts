@@ -12,7 +12,7 @@ import {
   type Result,
 } from '../../api/index.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
-import { parseMultipart } from '../../wire/multipart.ts';
+import { type Part, parseMultipart } from '../../wire/multipart.ts';
 import { receivePprof } from '../../wire/pprof/receive.ts';
 import { checkLabels } from '../../wire/pyroscope/labels.ts';
 import type { Config } from './config.ts';
@@ -97,14 +97,20 @@ async function payloadOf(request: Request, config: Config): Promise<Payload | Bo
   const body = await request.read({ maxBytes: config.max_body_size, maxInflatedBytes: config.max_inflated_size });
   if (body.kind === 'problem') return body;
   const contentType = String(request.headers['content-type'] ?? '');
-  const form = contentType.includes('multipart/form-data');
+  const form = /^\s*multipart\/form-data\b/i.test(contentType);
   if (!form && body.encoding !== 'zstd')
     return receivePprof(body.bytes, body.encoding === 'gzip', config.validate, config.max_inflated_size);
   const plain = await body.decoded();
   if (plain.kind === 'problem') return plain;
-  const parts = form ? parseMultipart(plain.bytes, contentType) : undefined;
-  const bytes = parts ? (parts.get('profile') ?? [...parts.values()][0])?.data : plain.bytes;
-  return receivePprof(bytes ?? Buffer.alloc(0), false, config.validate, config.max_inflated_size);
+  const bytes = form ? profileIn(parseMultipart(plain.bytes, contentType)) : plain.bytes;
+  return receivePprof(bytes, false, config.validate, config.max_inflated_size);
+}
+
+/** The part `profile`, or else the first file, or else the first part: whatever name a form gave it. Empty without any. */
+function profileIn(parts: ReadonlyMap<string, Part>): Buffer {
+  const all = [...parts.values()];
+  const part = parts.get('profile') ?? all.find(({ filename }) => filename !== undefined) ?? all[0];
+  return part?.data ?? Buffer.alloc(0);
 }
 
 function answer(result: Result): Response {

@@ -14,6 +14,7 @@ import type {
 import { DecodeError } from '../../wire/decode-error.ts';
 import { isGzip } from '../../wire/gzip.ts';
 import { type Part, parseMultipart } from '../../wire/multipart.ts';
+import { checkPprofHeader } from '../../wire/pprof/payload.ts';
 import { receivePprof } from '../../wire/pprof/receive.ts';
 import { type ConnectCode, connectError } from '../../wire/pyroscope/connect.ts';
 import { type IngestQuery, ingestForm, parseIngestQuery } from '../../wire/pyroscope/ingest.ts';
@@ -57,9 +58,7 @@ export async function ingest(request: Request, intake: Intake): Promise<Response
     };
     const profile: Profile = { attributes: attributesOf(query), payload, part: 0, origin };
     if (!intake.worthwhile(profile)) return SUCCESS;
-    let sizeBytes = payload.bytes.length;
-    for (const bytes of Object.values(parts ?? {})) sizeBytes += bytes.length;
-    return answer(await intake.consume(request, tenant, request.query, [profile], sizeBytes));
+    return answer(await intake.consume(request, tenant, request.query, [profile]));
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     return refused(error, intake);
@@ -111,7 +110,8 @@ async function fromParts(
 /** A form that is carried as it is; the store decodes it. */
 function opaque(form: Form, bytes: Uint8Array): Payload {
   if (bytes.length === 0) throw new DecodeError('empty_body', 'the body is empty');
-  return { form, encoding: isGzip(bytes) ? 'gzip' : 'identity', bytes };
+  // The look at a gzip header is the same for every form.
+  return { form, encoding: isGzip(bytes) ? checkPprofHeader(bytes) : 'identity', bytes };
 }
 
 function refused(problem: DecodeError | BodyProblem, intake: Intake): Response {

@@ -50,18 +50,19 @@ export class Intake {
   }
 
   /** Hands the profiles of one request to the pipeline. `identity` is what a second try of the same request has in common. */
-  consume(
-    request: Request,
-    tenant: string,
-    identity: string,
-    profiles: readonly Profile[],
-    sizeBytes: number,
-  ): Promise<Result> {
+  consume(request: Request, tenant: string, identity: string, profiles: readonly Profile[]): Promise<Result> {
+    let sizeBytes = 0;
+    for (const { payload, origin } of profiles) {
+      sizeBytes += payload.bytes.length;
+      for (const bytes of Object.values(origin?.parts ?? {})) sizeBytes += bytes.length;
+    }
     const id = new BatchId(() => {
       const hash = createHash('sha1').update(`${tenant}\n${identity}\n`);
       for (const { payload, origin } of profiles) {
-        hash.update(payload.bytes);
-        for (const [name, bytes] of Object.entries(origin?.parts ?? {})) hash.update(name).update(bytes);
+        // With their lengths, so that bytes cannot move from one part to the next unseen.
+        hash.update(`${payload.bytes.length}\n`).update(payload.bytes);
+        for (const [name, bytes] of Object.entries(origin?.parts ?? {}))
+          hash.update(`${name} ${bytes.length}\n`).update(bytes);
       }
       return hash.digest('hex');
     });

@@ -11,6 +11,9 @@ import { type Intake, retryAfter } from './intake.ts';
 const PROTO = 'application/proto';
 const JSON_TYPE = 'application/json';
 const EMPTY_JSON = '{}';
+const EMPTY_JSON_GZIP = gzipSync(EMPTY_JSON);
+/** What Connect compresses messages with; `/ingest` takes more. */
+const ENCODINGS = ['gzip', 'identity'];
 
 /** Reasons that are not `invalid_argument`. Too large stays one: `resource_exhausted` would be retried in vain. */
 const CODES: Record<string, ConnectCode> = {
@@ -34,23 +37,21 @@ export async function push(request: Request, intake: Intake): Promise<Response> 
     if (version !== undefined && version !== '1')
       throw new DecodeError('bad_protocol_version', 'connect-protocol-version must be 1');
     const tenant = intake.tenant(request);
+    const encoding =
+      String(request.headers['content-encoding'] ?? '')
+        .trim()
+        .toLowerCase() || 'identity';
+    if (!ENCODINGS.includes(encoding))
+      throw new DecodeError('unsupported_encoding', `unknown compression: supported are ${ENCODINGS.join(', ')}`);
     const body = await request.read(intake.read);
     if (body.kind === 'problem') return refused(body, intake);
-    if (body.encoding === 'zstd')
-      return refused(
-        {
-          reason: 'unsupported_encoding',
-          message: 'unknown compression "zstd": supported encodings are gzip, identity',
-        },
-        intake,
-      );
     const plain = await body.decoded();
     if (plain.kind === 'problem') return refused(plain, intake);
     const series = type === PROTO ? decodePush(plain.bytes) : decodePushJson(plain.bytes);
-    const { profiles, identity, sizeBytes } = await profilesOf(series, intake);
+    const { profiles, identity } = await profilesOf(series, intake);
     const worthwhile = profiles.filter(profile => intake.worthwhile(profile));
     if (worthwhile.length === 0) return success(type, request);
-    return answer(await intake.consume(request, tenant, identity, worthwhile, sizeBytes), type, request);
+    return answer(await intake.consume(request, tenant, identity, worthwhile), type, request);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     return refused(error, intake);
@@ -61,31 +62,37 @@ export async function push(request: Request, intake: Intake): Promise<Response> 
 async function profilesOf(
   series: readonly PushSeries[],
   intake: Intake,
-): Promise<{ profiles: Profile[]; identity: string; sizeBytes: number }> {
+): Promise<{ profiles: Profile[]; identity: string }> {
   const profiles: Profile[] = [];
   let identity = 'push';
-  let sizeBytes = 0;
+  const budget = { leftBytes: intake.read.maxInflatedBytes };
   for (const [at, { labels, samples }] of series.entries()) {
     const attributes = attributesOf(labels, intake.config.max_label_names, at);
     identity += `\n${JSON.stringify(labels)}`;
     for (const [nth, { rawProfile, id }] of samples.entries()) {
       try {
-        const payload = await receivePprof(rawProfile, false, intake.config.validate, intake.read.maxInflatedBytes);
+        const payload = await receivePprof(rawProfile, false, intake.config.validate, budget);
         profiles.push({ attributes, payload, part: 0, origin: { door: 'push', ...(id !== '' && { sampleId: id }) } });
-        sizeBytes += payload.bytes.length;
       } catch (error) {
-        if (error instanceof DecodeError)
-          throw new DecodeError(error.reason, `series ${at}, sample ${nth}: ${error.message}`);
-        throw error;
+        throw placed(error, `series ${at}, sample ${nth}`);
       }
     }
   }
   if (profiles.length === 0) throw new DecodeError('empty_body', 'no profiles received');
-  return { profiles, identity, sizeBytes };
+  return { profiles, identity };
+}
+
+/** The same error with where in the request it is. */
+function placed(error: unknown, where: string): unknown {
+  return error instanceof DecodeError ? new DecodeError(error.reason, `${where}: ${error.message}`) : error;
 }
 
 function attributesOf(labels: PushSeries['labels'], maxNames: number, at: number): Attributes {
-  checkLabels(labels, maxNames);
+  try {
+    checkLabels(labels, maxNames);
+  } catch (error) {
+    throw placed(error, `series ${at}`);
+  }
   const attributes = new Map<string, string>(labels);
   if (!attributes.get('__name__')) throw new DecodeError('bad_label', `series ${at} has no __name__`);
   if (!attributes.get('service_name')) attributes.set('service_name', 'unknown_service');
@@ -98,7 +105,7 @@ function success(type: string, request: Request): Response {
   if (type === PROTO) return { status: 200, headers };
   const accepts = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
   if (!accepts) return { status: 200, headers, body: EMPTY_JSON };
-  return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: gzipSync(EMPTY_JSON) };
+  return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: EMPTY_JSON_GZIP };
 }
 
 function refused(

@@ -1,6 +1,7 @@
 // V8's profiles as pprof. An object model is natural here: a few hundred nodes every ten seconds.
 import type { HeapProfiler, Profiler, Runtime } from 'node:inspector';
 import { Line, Location, Function as PprofFunction, Profile, Sample, StringTable, ValueType } from 'pprof-format';
+import { objectsIn } from './heap-objects.ts';
 import { HEAP_SAMPLE_BYTES } from './profiler.ts';
 
 /** Not work: waiting, and V8 outside JavaScript that it cannot name. */
@@ -13,6 +14,7 @@ interface HeapNode extends HeapProfiler.SamplingHeapProfileNode {
 }
 export interface HeapProfile {
   readonly head: HeapNode;
+  /** `size` stands for all objects that the sample represents. */
   readonly samples: readonly { readonly nodeId: number; readonly size: number }[];
 }
 
@@ -21,37 +23,33 @@ class Builder {
   readonly functions: PprofFunction[] = [];
   readonly locations: Location[] = [];
   readonly samples: Sample[] = [];
-  readonly #functionIds = new Map<string, number>();
-  readonly #locationIds = new Map<string, number>();
+  readonly #ids = new Map<string, number>();
 
   type(type: string, unit: string): ValueType {
     return new ValueType({ type: this.strings.dedup(type), unit: this.strings.dedup(unit) });
   }
 
-  location({ functionName, url, lineNumber }: Runtime.CallFrame, line = lineNumber + 1): number {
+  /** V8 tells the line on which a function begins, not the one that ran: one location per function. */
+  location({ functionName, url, lineNumber }: Runtime.CallFrame): number {
     const name = functionName || '(anonymous)';
-    const functionKey = `${name}\n${url}\n${lineNumber}`;
-    let functionId = this.#functionIds.get(functionKey);
-    if (functionId === undefined) {
-      functionId = this.functions.length + 1;
-      this.#functionIds.set(functionKey, functionId);
+    const key = `${name}\n${url}\n${lineNumber}`;
+    let id = this.#ids.get(key);
+    if (id === undefined) {
+      id = this.functions.length + 1;
+      this.#ids.set(key, id);
+      // -1 is V8's own code.
+      const line = lineNumber + 1;
       const at = this.strings.dedup(name);
       this.functions.push(
         new PprofFunction({
-          id: functionId,
+          id,
           name: at,
           systemName: at,
           filename: this.strings.dedup(url),
-          startLine: lineNumber + 1,
+          startLine: line,
         }),
       );
-    }
-    const key = `${functionId}:${line}`;
-    let id = this.#locationIds.get(key);
-    if (id === undefined) {
-      id = this.locations.length + 1;
-      this.#locationIds.set(key, id);
-      this.locations.push(new Location({ id, line: [new Line({ functionId, line: Math.max(0, line) })] }));
+      this.locations.push(new Location({ id, line: [new Line({ functionId: id, line })] }));
     }
     return id;
   }
@@ -97,7 +95,7 @@ export function encodeHeap(profile: HeapProfile, nowMs: number): Uint8Array | un
   const live = new Map<number, { count: number; bytes: number }>();
   for (const { nodeId, size } of profile.samples) {
     const entry = live.get(nodeId) ?? { count: 0, bytes: 0 };
-    entry.count++;
+    entry.count += objectsIn(size, HEAP_SAMPLE_BYTES);
     entry.bytes += size;
     live.set(nodeId, entry);
   }

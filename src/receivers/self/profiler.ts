@@ -11,12 +11,17 @@ export class V8Profilers {
   /** @param samplingUs microseconds between two CPU samples */
   async start(cpu: boolean, heap: boolean, samplingUs: number): Promise<void> {
     this.#session.connect();
-    if (cpu) {
-      await this.#post('Profiler.enable');
-      await this.#post('Profiler.setSamplingInterval', { interval: samplingUs });
-      await this.#post('Profiler.start');
+    try {
+      if (cpu) {
+        await this.#post('Profiler.enable');
+        await this.#post('Profiler.setSamplingInterval', { interval: samplingUs });
+        await this.#post('Profiler.start');
+      }
+      if (heap) await this.#post('HeapProfiler.startSampling', { samplingInterval: HEAP_SAMPLE_BYTES });
+    } catch (error) {
+      this.stop();
+      throw error;
     }
-    if (heap) await this.#post('HeapProfiler.startSampling', { samplingInterval: HEAP_SAMPLE_BYTES });
   }
 
   /** What was sampled since the last call; starts again at once, so that hardly a sample is lost in between. */

@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { encodeCpu, encodeHeap } from './encode.ts';
 import { V8Profilers } from './profiler.ts';
 
+const US_PER_MS = 1000;
 const NS_PER_MS = 1_000_000;
 
 /** Profiles this process and sends what it finds down its own pipelines, one batch per interval; none without samples. */
@@ -15,6 +16,8 @@ export class SelfReceiver implements Component {
   readonly #next: Consumer<'profiles'>;
   readonly #dropped: Instrument;
   #stopping: AbortController | undefined;
+  /** Ends a wait for the pipeline's answer; fires at the deadline of `stop`. */
+  #giveUp = new AbortController();
   #loop: Promise<void> | undefined;
 
   constructor(config: Config, host: Host, next: Consumer<'profiles'>) {
@@ -30,14 +33,20 @@ export class SelfReceiver implements Component {
   async start(): Promise<void> {
     const { cpu, heap, sampling_interval } = this.#config;
     const profilers = new V8Profilers();
-    await profilers.start(cpu, heap, sampling_interval * 1000);
+    await profilers.start(cpu, heap, Math.round(sampling_interval * US_PER_MS));
+    this.#giveUp = new AbortController();
     this.#stopping = new AbortController();
     this.#loop = this.#run(profilers, this.#stopping.signal);
   }
 
-  async stop(): Promise<void> {
+  async stop(deadline: AbortSignal): Promise<void> {
     this.#stopping?.abort();
+    const giveUp = this.#giveUp;
+    const late = () => giveUp.abort();
+    if (deadline.aborted) late();
+    deadline.addEventListener('abort', late, { once: true });
     await this.#loop;
+    deadline.removeEventListener('abort', late);
     this.#loop = undefined;
   }
 
@@ -46,7 +55,7 @@ export class SelfReceiver implements Component {
       while (!stopping.aborted) {
         await this.#host.clock.sleep(this.#config.interval, stopping);
         // What was sampled up to the stop goes out too.
-        await this.#emit(profilers, stopping.aborted ? new AbortController().signal : stopping);
+        await this.#emit(profilers);
       }
     } catch (thrown) {
       this.#host.log.error('self profiling ended', { error: thrown as Error });
@@ -56,11 +65,12 @@ export class SelfReceiver implements Component {
     }
   }
 
-  async #emit(profilers: V8Profilers, abort: AbortSignal): Promise<void> {
+  async #emit(profilers: V8Profilers): Promise<void> {
     const { cpu, heap, sampling_interval } = this.#config;
     const nowMs = this.#host.clock.now();
     const encoded: [string, Uint8Array | undefined][] = [];
-    if (cpu) encoded.push(['process_cpu', encodeCpu(await profilers.cpu(), nowMs, sampling_interval * NS_PER_MS)]);
+    if (cpu)
+      encoded.push(['process_cpu', encodeCpu(await profilers.cpu(), nowMs, Math.round(sampling_interval * NS_PER_MS))]);
     if (heap) encoded.push(['memory', encodeHeap(await profilers.heap(), nowMs)]);
     const profiles: Profile[] = [];
     for (const [name, raw] of encoded) {
@@ -86,7 +96,7 @@ export class SelfReceiver implements Component {
     });
     const result = await this.#next.consume(
       { signal: 'profiles', id, tenant: '', dialect: 'pyroscope', receivedMs: nowMs, sizeBytes, profiles },
-      abort,
+      this.#giveUp.signal,
     );
     if (result.kind === 'accepted') return;
     // Nobody waits for an answer here, and the next interval brings a fresh one.
