@@ -184,9 +184,15 @@ export class PortServer {
     this.#of.requests.record(1, { protocol, code: String(status) });
     if (outgoing.destroyed) return;
     const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    // What is left of the body is thrown away, up to a bound, so that the sender reads the answer.
-    if (!incoming.complete) incoming.resume();
-    outgoing.writeHead(status, { ...headers, 'content-length': length });
+    // What is left of the body is thrown away, up to a bound and while it keeps coming, so that the sender reads the answer.
+    if (!incoming.complete) {
+      incoming.resume();
+      // After node's own listener, which gives the connection the time of an idle one.
+      outgoing.once('finish', () => incoming.complete || incoming.setTimeout(this.#of.stallMs));
+    }
+    // Who was too slow is not waited for again (RFC 9110 section 15.5.9).
+    const close = status === 408 ? { connection: 'close' } : undefined;
+    outgoing.writeHead(status, { ...headers, ...close, 'content-length': length });
     outgoing.end(body);
   }
 

@@ -10,12 +10,22 @@ export const MAX_INFLATED_BYTES = 64 * MIB;
 /** Inflating further than this, bytes, needs a plausible ratio: real profiles reach 20, bombs 1000. */
 const FREE_INFLATED_BYTES = MIB;
 const MAX_RATIO = 200;
-/** Compressed bytes below which one call on this thread costs less than the hand-over to zlib's thread pool (45–80 µs). */
+/** Compressed bytes up to which one call on this thread costs less than the hand-over to zlib's thread pool (45–80 µs). */
 const INLINE_BYTES = 64 * 1024;
+/** Inflated bytes after which a call on this thread gives up, since it keeps everybody waiting: about 2 ms. */
+const INLINE_INFLATED_BYTES = MIB;
+/** The least that zlib takes for a chunk, bytes. */
+const LEAST_CHUNK_BYTES = 64;
 /** Compressed bytes that always hold the first block's first symbols: dynamic Huffman tables take at most about 320. */
 const PEEK_BYTES = 1024;
 
-const gunzipAsync = promisify(gunzipPooled);
+/** What zlib answers when asked for `info`: the engine tells how many bytes of the input it used. */
+interface Inflated {
+  readonly buffer: Buffer;
+  readonly engine: { readonly bytesWritten: number };
+}
+const gunzipAsync = promisify(gunzipPooled) as unknown as (bytes: Uint8Array, options: object) => Promise<Inflated>;
+const gunzipInline = gunzipSync as unknown as (bytes: Uint8Array, options: object) => Inflated;
 const gzipAsync = promisify(gzipPooled);
 
 /** Whether the bytes begin as RFC 1952 wants it: magic and method deflate. */
@@ -30,19 +40,40 @@ export function inflatedLimit(compressedBytes: number, maxBytes: number): number
 
 /**
  * All members of a gzip stream, inflated and concatenated.
+ * @param bytes may lie in shared memory
  * @throws DecodeError decompressed_too_large, or bad_compression (cut off, wrong checksum, other bytes behind it)
  */
 export async function gunzip(bytes: Uint8Array, maxBytes: number): Promise<Buffer> {
-  const maxOutputLength = inflatedLimit(bytes.length, maxBytes);
+  const limit = Math.max(1, inflatedLimit(bytes.length, maxBytes));
+  const size = isizeOf(bytes);
+  if (bytes.length <= INLINE_BYTES && size <= INLINE_INFLATED_BYTES) {
+    const inlineLimit = Math.min(limit, INLINE_INFLATED_BYTES);
+    try {
+      return whole(gunzipInline(bytes, optionsFor(size, inlineLimit)), bytes.length);
+    } catch (error) {
+      // The sender's word on the size was too low: the thread pool goes on to the real limit.
+      if (!isTooLarge(error) || inlineLimit === limit) throw inflateError(error, limit);
+    }
+  }
+  try {
+    return whole(await gunzipAsync(bytes, optionsFor(size, limit)), bytes.length);
+  } catch (error) {
+    throw inflateError(error, limit);
+  }
+}
+
+function optionsFor(size: number, maxOutputLength: number): object {
   // The stream's last four bytes say how long the (last) member is. One allocation of that size is 1.5 times faster than
   // growing; the sender may lie, so it is only a hint within the limit.
-  const chunkSize = Math.min(maxOutputLength, Math.max(1024, isizeOf(bytes) + 1));
-  try {
-    if (bytes.length <= INLINE_BYTES) return gunzipSync(bytes, { maxOutputLength, chunkSize });
-    return await gunzipAsync(bytes, { maxOutputLength, chunkSize });
-  } catch (error) {
-    throw inflateError(error, maxOutputLength);
-  }
+  const chunkSize = Math.max(LEAST_CHUNK_BYTES, Math.min(maxOutputLength, Math.max(1024, size + 1)));
+  return { maxOutputLength, chunkSize, info: true };
+}
+
+/** zlib stops without a word at a zero byte behind a member; stores do not, so what follows must not go through. */
+function whole({ buffer, engine }: Inflated, compressedBytes: number): Buffer {
+  if (engine.bytesWritten !== compressedBytes)
+    throw new DecodeError('bad_compression', 'other bytes follow the gzip stream');
+  return buffer;
 }
 
 function isizeOf(bytes: Uint8Array): number {
@@ -51,8 +82,13 @@ function isizeOf(bytes: Uint8Array): number {
   return (bytes[n - 4]! | (bytes[n - 3]! << 8) | (bytes[n - 2]! << 16) | (bytes[n - 1]! << 24)) >>> 0;
 }
 
+function isTooLarge(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+}
+
 function inflateError(error: unknown, limit: number): DecodeError {
-  if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+  if (error instanceof DecodeError) return error;
+  if (isTooLarge(error))
     return new DecodeError('decompressed_too_large', `the body inflates to more than ${limit} bytes`);
   return new DecodeError(
     'bad_compression',

@@ -11,6 +11,11 @@ function bad(message: string): DecodeError {
   return new DecodeError('bad_protobuf', message);
 }
 
+/** A number that the end of its message cuts off. */
+export const numberCut = () => bad('a message ends inside a number');
+/** A length that reaches beyond the message which holds the field. */
+export const fieldTooLong = () => bad('a field is longer than what holds it');
+
 /**
  * A cursor over protobuf wire format (https://protobuf.dev/programming-guides/encoding/). Every read is checked against `end`.
  * Varints come as two 32-bit halves in `lo` and `hi`: exact for 64 bits, and no BigInt on the hot path.
@@ -38,7 +43,7 @@ export class Reader {
     let lo = 0;
     let hi = 0;
     for (let n = 0; n < MAX_VARINT_BYTES; n++) {
-      if (at >= end) throw bad('a message ends inside a number');
+      if (at >= end) throw numberCut();
       const byte = bytes[at++]!;
       const seven = byte & 0x7f;
       if (n < 4) lo |= seven << (7 * n);
@@ -67,18 +72,38 @@ export class Reader {
       this.type = byte & 7;
     } else {
       this.varint();
-      if (this.hi !== 0) throw bad('a field number is too large');
-      this.field = this.lo >>> 3;
-      this.type = this.lo & 7;
+      this.setTag(this.hi * 4294967296 + this.lo);
     }
     if (this.field === 0) throw bad('field number 0');
     return true;
   }
 
+  /** Takes a tag that was read elsewhere; the cursor stands behind it. */
+  setTag(tag: number): void {
+    if (tag > 0xffffffff) throw bad('a field number is too large');
+    this.field = tag >>> 3;
+    this.type = tag & 7;
+    if (this.field === 0) throw bad('field number 0');
+  }
+
+  /** Narrows the reader to the message at the cursor; returns the outer end, for `leave`. */
+  enter(): number {
+    this.expect(BYTES);
+    const length = this.length();
+    const outer = this.end;
+    this.end = this.at + length;
+    return outer;
+  }
+
+  /** Back to the message around, once the inner one is read to its end. */
+  leave(outer: number): void {
+    this.end = outer;
+  }
+
   /** Length of a length-delimited field, checked: the field ends at `at` + length. */
   length(): number {
     this.varint();
-    if (this.hi !== 0 || this.lo > this.end - this.at) throw bad('a field is longer than what holds it');
+    if (this.hi !== 0 || this.lo > this.end - this.at) throw fieldTooLong();
     return this.lo;
   }
 
@@ -123,7 +148,7 @@ export class Reader {
   }
 
   #advance(count: number): void {
-    if (count > this.end - this.at) throw bad('a field is longer than what holds it');
+    if (count > this.end - this.at) throw fieldTooLong();
     this.at += count;
   }
 }

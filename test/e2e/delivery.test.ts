@@ -7,6 +7,8 @@ import { freePort, Gateway } from '../kit/gateway.ts';
 import { factsOf, numbered } from '../kit/pprof.ts';
 import { FakeStore } from '../kit/store.ts';
 
+/** Log lines that end one try at a store that is down. */
+const RETRIED = new Set(['export retrying']);
 const FAST_RETRY = { initial_interval: '50ms', max_interval: '200ms' };
 
 interface Rig {
@@ -101,6 +103,71 @@ test('on_full refuse answers 429 to the sender and keeps the batch from every ex
   assert.deepEqual(numbers(ok), upTo(3));
   assert.equal(await gateway.stop(), 0);
   await Promise.all([dead.stop(), ok.stop()]);
+});
+
+test('on_full drop_oldest takes every batch, drops the oldest of the full queue only, and counts it', async () => {
+  const [dead, ok] = [await new FakeStore().start(), await new FakeStore().start()];
+  await dead.stop();
+  const { gateway, post } = await rig({
+    'pyroscope/dead': {
+      endpoint: dead.url,
+      sending_queue: { sizer: 'requests', queue_size: 3 },
+      retry_on_failure: { initial_interval: '1s', max_interval: '1s' },
+    },
+    'pyroscope/ok': { endpoint: ok.url },
+  });
+  for (const n of upTo(10)) {
+    assert.equal((await post(n)).status, 200);
+    // One after the other at the store that is down: what is in flight is not dropped, so the order would be chance.
+    await gateway.until(
+      () => gateway.logs.filter(({ msg }) => RETRIED.has(msg)).length >= Math.min(n, 3) || undefined,
+      'try',
+    );
+  }
+  await ok.until(() => ok.deliveries.length === 10, 'ten profiles');
+  assert.deepEqual(numbers(ok), upTo(10));
+  assert.equal(await gateway.metric('flamegate_dropped_profiles_total{id="pyroscope/dead",reason="queue_full"}'), 7);
+  await dead.start();
+  await dead.until(() => dead.deliveries.length === 3, 'what was kept');
+  assert.deepEqual(numbers(dead), [8, 9, 10]);
+  assert.equal(await gateway.stop(), 0);
+  await Promise.all([dead.stop(), ok.stop()]);
+});
+
+test('a reload keeps what is queued for a store that is down, also when its exporter changes', async () => {
+  const store = await new FakeStore().start();
+  await store.stop();
+  const exporter = (timeout: string) => ({ pyroscope: { endpoint: store.url, timeout, retry_on_failure: FAST_RETRY } });
+  const { gateway, post, config } = await rig(exporter('5s'));
+  for (const n of upTo(20)) assert.equal((await post(n)).status, 200);
+  assert.equal((await gateway.reload(config(exporter('6s')))).msg, 'configuration reloaded');
+  for (const n of [21, 22]) assert.equal((await post(n)).status, 200);
+  await store.start();
+  await store.until(() => store.deliveries.length === 22, 'everything');
+  assert.deepEqual(numbers(store), upTo(22));
+  assert.equal(await gateway.stop(), 0);
+  await store.stop();
+});
+
+test('a slow store delays no other', async () => {
+  const [slow, fast] = [await new FakeStore().start(), await new FakeStore().start()];
+  const open = Promise.withResolvers<void>();
+  slow.answer = async () => {
+    await open.promise;
+    return { status: 200 };
+  };
+  const { gateway, post } = await rig({
+    'pyroscope/slow': { endpoint: slow.url, timeout: '60s' },
+    'pyroscope/fast': { endpoint: fast.url },
+  });
+  for (const n of upTo(100)) assert.equal((await post(n)).status, 200);
+  await fast.until(() => fast.deliveries.length === 100, 'everything at the fast store');
+  assert.equal(slow.deliveries.length, 0, 'while the slow one has answered nothing');
+  open.resolve();
+  await slow.until(() => slow.deliveries.length === 100, 'everything at the slow store');
+  assert.deepEqual([numbers(slow), numbers(fast)], [upTo(100), upTo(100)]);
+  assert.equal(await gateway.stop(), 0);
+  await Promise.all([slow.stop(), fast.stop()]);
 });
 
 test('without a queue the sender hears the store', async () => {

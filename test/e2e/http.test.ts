@@ -1,5 +1,6 @@
 // Bad HTTP: wrong lengths, half bodies, stalls, wrong paths and methods, too large bodies; and good requests beside them.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { freePort, Gateway } from '../kit/gateway.ts';
@@ -94,21 +95,21 @@ test('a chunked body within the limit arrives whole', async () => {
   assert.ok(store.deliveries.at(-1)!.body.equals(profile));
 });
 
-test('half a body harms nobody', async () => {
-  const before = await gateway.metric(
-    'flamegate_rejected_requests_total{id="pyroscope",protocol="ingest",reason="body_aborted"}',
-  );
+test('half a body harms nobody and is counted', async () => {
+  const aborted = 'flamegate_rejected_requests_total{id="pyroscope",protocol="ingest",reason="body_aborted"}';
+  const before = await gateway.metric(aborted);
   const socket = connect(port, '127.0.0.1');
-  socket.write('POST /ingest?name=a&format=pprof HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\nhalf');
-  await new Promise(resolve => socket.once('connect', resolve));
-  await new Promise<void>(resolve => socket.write('more', () => resolve()));
-  socket.destroy();
-  await gateway.until(() => undefined, 'nothing', 1).catch(() => {});
-  while (
-    (await gateway.metric(
-      'flamegate_rejected_requests_total{id="pyroscope",protocol="ingest",reason="body_aborted"}',
-    )) === before
+  // The interim answer says that the gateway reads the body: only then is it cut off.
+  socket.write(
+    'POST /ingest?name=a&format=pprof HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 1000\r\n\r\nhalf',
   );
+  assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 100 /);
+  socket.destroy();
+  await once(socket, 'close');
+  // The gateway sees the end of that connection before it has read a request on a younger one several times over.
+  for (let n = 0; n < 1000 && (await gateway.metric(aborted)) === before; n++)
+    assert.equal((await fetch(`${base}/ready`)).status, 200);
+  assert.equal((await gateway.metric(aborted)) - before, 1);
   assert.equal((await post('name=a&format=pprof', numbered(1))).status, 200);
 });
 

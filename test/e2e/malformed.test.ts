@@ -1,6 +1,7 @@
 // Malformed and tricky bodies at every door: the answer that is due, one counter up, and nobody else notices.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { arrivalsIn, contentHash } from '../kit/arrival.ts';
 import { type Malformed, malformed } from '../kit/corpus.ts';
 import { freePort, Gateway } from '../kit/gateway.ts';
 import { numbered, pushRequest } from '../kit/pprof.ts';
@@ -48,7 +49,7 @@ before(async () => {
           pushRequest({ __name__: 'process_cpu', service_name: 'app' }, bytes),
           'application/proto',
         ),
-      status: ({ status }) => (status >= 400 ? 400 : status),
+      status: ({ status }) => Math.min(status, 400),
     },
     {
       name: '/v1/pprof',
@@ -80,14 +81,24 @@ for (const entry of entries) {
         status === 200
           ? 'flamegate_dropped_profiles_total{'
           : `flamegate_rejected_requests_total{id="${door.protocol === 'pprof_http' ? 'pprof_http' : 'pyroscope'}",protocol="${door.protocol}",reason="${reason}"}`;
+      const earlier = store.deliveries.length;
+      const forwarded = status === 200 && entry.expect.forwarded;
       const before = reason ? await gateway.metric(metric) : 0;
       const answer = await door.send(entry.bytes);
       const text = await answer.text();
       assert.equal(answer.status, door.status({ status, reason }), `${door.name}: ${text}`);
+      if (forwarded) {
+        await store.until(() => store.deliveries.length > earlier, `${door.name}: ${entry.file} at the store`);
+        const [arrived] = arrivalsIn(store.deliveries[earlier]!);
+        assert.equal(arrived!.sha256, contentHash(entry.bytes), `${door.name}: forwarded as it came`);
+        if (entry.expect.facts?.valueSums) assert.deepEqual(arrived!.sums, entry.expect.facts.valueSums);
+        if (entry.expect.facts?.samples) assert.equal(arrived!.sampleCount, entry.expect.facts.samples);
+      }
       if (status !== 200 && reason) assert.equal((await gateway.metric(metric)) - before, 1, `${door.name}: ${metric}`);
       const known = store.deliveries.length;
       assert.ok((await door.send(numbered(7))).ok, `${door.name} takes a sound profile afterwards`);
       await store.until(() => store.deliveries.length > known, 'sound profile');
+      assert.equal(store.deliveries.length, earlier + (forwarded ? 2 : 1), `${door.name}: nothing else was forwarded`);
     }
   });
 }

@@ -71,6 +71,7 @@ export interface Malformed {
   readonly expect: {
     readonly status: number;
     readonly reason?: string;
+    readonly forwarded: boolean;
     readonly facts?: { readonly valueSums?: string[]; readonly samples?: number };
   };
   readonly bytes: Buffer;

@@ -1,13 +1,11 @@
 // The real process, with a configuration of the test's own.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { stringify } from 'yaml';
-
-const root = resolve(import.meta.dirname, '../..');
-const LAUNCHER = join(root, 'bin/flamegate.js');
+import { launcher } from './cli.ts';
 
 /** A port that was free a moment ago, outside the range from which clients' ports are taken. */
 export async function freePort(): Promise<number> {
@@ -28,6 +26,14 @@ export interface LogLine {
   readonly [field: string]: unknown;
 }
 
+/** How the process is started, where a test asks for something else than usual. */
+export interface Command {
+  /** The Node.js that runs the launcher. */
+  readonly node?: string;
+  /** Arguments of `run`. */
+  readonly args?: readonly string[];
+}
+
 export class Gateway {
   readonly dir: string;
   readonly file: string;
@@ -39,11 +45,12 @@ export class Gateway {
   readonly child: ChildProcess;
   readonly #waiting = new Set<() => void>();
 
-  private constructor(dir: string, file: string, adminPort: number) {
+  private constructor(dir: string, file: string, adminPort: number, command: Command) {
     this.dir = dir;
     this.file = file;
     this.admin = `http://127.0.0.1:${adminPort}`;
-    this.child = spawn(process.execPath, [LAUNCHER, 'run', '--config', file], {
+    const args = command.args ?? ['--config', file];
+    this.child = spawn(command.node ?? process.execPath, [launcher, 'run', ...args], {
       cwd: dir,
       env: { ...process.env, FLAMEGATE_POISON_SLABS: '1' },
       // With a channel, as under the launcher: should the test die, the gateway notices and ends too.
@@ -62,13 +69,32 @@ export class Gateway {
     );
   }
 
+  /** A test that failed before its clean-up must end, not hang: the gateway goes with the channel. */
+  #detach(): this {
+    this.child.unref();
+    this.child.channel?.unref();
+    for (const stream of [this.child.stdout, this.child.stderr]) (stream as Socket).unref();
+    return this;
+  }
+
   /** Starts with this configuration; `service.telemetry.admin` is filled in. Resolves once it is running. */
-  static async start(config: Record<string, unknown>): Promise<Gateway> {
+  static async start(config: Record<string, unknown>, command: Command = {}): Promise<Gateway> {
     const dir = await mkdtemp(join(tmpdir(), 'flamegate-'));
     const file = join(dir, 'gateway.yaml');
     const adminPort = await freePort();
     await writeFile(file, yamlOf(config, adminPort));
-    const gateway = new Gateway(dir, file, adminPort);
+    return Gateway.#running(new Gateway(dir, file, adminPort, command).#detach());
+  }
+
+  /** Starts with this command line in an empty folder; the admin port is set after it. */
+  static async startWith(args: readonly string[], command: Command = {}): Promise<Gateway> {
+    const dir = await mkdtemp(join(tmpdir(), 'flamegate-'));
+    const adminPort = await freePort();
+    const admin = ['--set', `service.telemetry.admin.endpoint=127.0.0.1:${adminPort}`];
+    return Gateway.#running(new Gateway(dir, '', adminPort, { ...command, args: [...args, ...admin] }).#detach());
+  }
+
+  static async #running(gateway: Gateway): Promise<Gateway> {
     await gateway.logged('gateway running').catch(async error => {
       await gateway.kill();
       throw new Error(`${error.message}\n${gateway.stdout}\n${gateway.stderr}`);
@@ -121,6 +147,7 @@ export class Gateway {
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    this.child.ref();
     this.child.kill(signal);
     const code = await this.exited;
     await rm(this.dir, { recursive: true, force: true });

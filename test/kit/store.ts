@@ -53,6 +53,8 @@ export class FakeStore {
       });
     });
     await new Promise<void>(resolve => server.listen(this.#port, '127.0.0.1', resolve));
+    // A test that failed before its clean-up must end, not hang.
+    server.unref();
     this.#port = (server.address() as AddressInfo).port;
     this.#server = server;
     return this;

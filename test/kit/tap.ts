@@ -52,6 +52,7 @@ export class Tap {
   static async start(target: string): Promise<Tap> {
     const tap = new Tap(target);
     await new Promise<void>(resolve => tap.#server.listen(0, '127.0.0.1', resolve));
+    tap.#server.unref();
     return tap;
   }
 

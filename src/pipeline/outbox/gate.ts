@@ -30,17 +30,22 @@ export class Gate {
     return { untilMs: this.#closedUntilMs, error: this.#error?.message ?? '' };
   }
 
-  /** Resolves when a request may go: at once while the store answers. */
-  async pass(abort: AbortSignal): Promise<void> {
+  /** Resolves when `admit` is worth asking: at once while the store answers. */
+  async open(abort: AbortSignal): Promise<void> {
     while (!abort.aborted && this.#failures >= DOWN_AFTER_FAILURES) {
       const waitMs = this.#closedUntilMs - this.#clock.now();
       if (waitMs > 0) await this.#clock.sleep(waitMs, abort);
       else if (this.#probing) await Promise.race([this.#change.promise, aborted(abort)]);
-      else {
-        this.#probing = true;
-        return;
-      }
+      else return;
     }
+  }
+
+  /** Whether a request may go now; while the store is down that makes it the probe. */
+  admit(): boolean {
+    if (this.#failures < DOWN_AFTER_FAILURES) return true;
+    if (this.#probing || this.#clock.now() < this.#closedUntilMs) return false;
+    this.#probing = true;
+    return true;
   }
 
   succeeded(): void {

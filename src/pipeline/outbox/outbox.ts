@@ -168,13 +168,14 @@ export class Outbox implements Component {
   async #consume(): Promise<void> {
     const closing = this.#closing.signal;
     for (;;) {
+      // The gate before the queue: what waits for a store that is down stays in the queue, where it can make room.
+      if (!this.#draining) await this.#gate.open(this.#hurry.signal);
       const entry = await this.#of.store.take(this.id, closing);
       if (!entry) return;
-      if (!this.#draining) await this.#gate.pass(this.#hurry.signal);
-      if (closing.aborted) {
-        this.#gate.undecided();
+      if (closing.aborted || !(this.#draining || this.#gate.admit())) {
         this.#of.store.settle(this.id, entry, { kind: 'back' });
-        return;
+        if (closing.aborted) return;
+        continue;
       }
       this.#of.store.settle(this.id, entry, await this.#try(entry));
       if (this.#draining && this.depth.batches - this.depth.inFlight === 0) this.#closing.abort();

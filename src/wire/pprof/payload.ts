@@ -4,9 +4,6 @@ import { DecodeError } from '../decode-error.ts';
 import { gunzip, isGzip, MAX_INFLATED_BYTES } from '../gzip.ts';
 import { scanPprof } from './scan.ts';
 
-/** Highest field of perftools.profiles.Profile, with room for what pprof may add. */
-const HIGHEST_FIRST_FIELD = 31;
-
 /** Header (10 bytes) and trailer (8 bytes) of a gzip member, and the least deflate block. */
 const LEAST_GZIP_BYTES = 20;
 /** Flag bits of a gzip header that RFC 1952 reserves. */
@@ -49,12 +46,17 @@ export async function summarizePprof(
   return scanPprof(raw);
 }
 
+/** Wire types that the schema has for fields 1 to 14: 2 for messages and strings, 0 for numbers; 13 may be packed. */
+const FIRST_TYPES = [-1, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 2, 0, -1, 0];
+
 /** Texts, pictures and archives do not begin with a tag that a Profile message could begin with. */
 function checkFirstTag(bytes: Uint8Array): void {
   const first = bytes[0]!;
   const field = first >>> 3;
   const type = first & 7;
-  const isText = first === 0x3c || first === 0x5b || first === 0x7b || first === 0x89;
-  if (isText || (first < 0x80 && (field > HIGHEST_FIRST_FIELD || type === 3 || type === 4 || type === 7)))
+  const due = first < 0x80 ? (FIRST_TYPES[field] ?? -1) : -1;
+  const isPicture = first === 0x89 && bytes[1] === 0x50;
+  const isFree = due === -1 && type !== 3 && type !== 4 && type !== 7;
+  if (isPicture || (due !== -1 && due !== type) || (due === -1 && !isFree))
     throw new DecodeError('unknown_format', 'the body is not a pprof profile');
 }

@@ -35,7 +35,7 @@ export function readConnectError(body: Uint8Array): { code: ConnectCode | ''; me
   try {
     const { code, message } = JSON.parse(text) as { code?: unknown; message?: unknown };
     return {
-      code: typeof code === 'string' && code in CONNECT_STATUS ? (code as ConnectCode) : '',
+      code: typeof code === 'string' && Object.hasOwn(CONNECT_STATUS, code) ? (code as ConnectCode) : '',
       message: typeof message === 'string' ? message : '',
     };
   } catch {

@@ -1,6 +1,7 @@
 import type { Form } from '../../model/payload.ts';
 import { DecodeError } from '../decode-error.ts';
 import { parseName, type SeriesName } from './name.ts';
+import { queryPairs } from './query.ts';
 
 /** Query of `POST /ingest`. Unknown keys are left where they are: in the raw query. */
 export interface IngestQuery {
@@ -19,15 +20,17 @@ const DEFAULT_SAMPLE_RATE = 100;
 
 /** @throws DecodeError bad_name (also when there is none), bad_label */
 export function parseIngestQuery(query: string): IngestQuery {
-  const keys = new URLSearchParams(query);
+  const keys = new Map<string, string>();
+  // The first of several counts.
+  for (const { key, value } of queryPairs(query)) if (!keys.has(key)) keys.set(key, value);
   const name = keys.get('name');
-  if (name === null) throw new DecodeError('bad_name', 'the query has no name');
+  if (name === undefined) throw new DecodeError('bad_name', 'the query has no name that can be read');
   const rate = keys.get('sampleRate');
   return {
     name: parseName(name),
     from: parseTime(keys.get('from')),
     until: parseTime(keys.get('until')),
-    sampleRate: rate !== null && /^\d{1,9}$/.test(rate) ? Number(rate) : DEFAULT_SAMPLE_RATE,
+    sampleRate: rate !== undefined && /^\d{1,9}$/.test(rate) ? Number(rate) : DEFAULT_SAMPLE_RATE,
     spyName: keys.get('spyName') || 'unknown',
     units: keys.get('units') || 'samples',
     aggregationType: keys.get('aggregationType') || 'sum',
@@ -36,7 +39,7 @@ export function parseIngestQuery(query: string): IngestQuery {
 }
 
 /** Absolute times of Pyroscope's attime: the number of digits tells the unit; 8 digits may be YYYYMMDD. */
-export function parseTime(text: string | null): bigint | undefined {
+export function parseTime(text: string | undefined): bigint | undefined {
   const digits = text?.replace(/[\s_,]/g, '');
   if (!digits || !/^\d{1,19}$/.test(digits)) return undefined;
   const value = BigInt(digits);
@@ -74,14 +77,18 @@ export function ingestForm(format: string, contentType: string): { form: Form; m
   return { form: 'groups', multipart: false };
 }
 
-/** The same raw query with another `name`; every other key stays byte for byte. */
+/** The same raw query with another value of the `name` that counts; everything else stays byte for byte. */
 export function renameQuery(query: string, name: string): string {
-  const renamed = `name=${encodeURIComponent(name)}`;
-  let found = false;
-  const pairs = query.split('&').map(pair => {
-    if (found || !/^name(=|$)/.test(pair)) return pair;
-    found = true;
-    return renamed;
-  });
-  return found ? pairs.join('&') : query === '' ? renamed : `${query}&${renamed}`;
+  const value = encodeURIComponent(name);
+  let at = 0;
+  for (const text of query.split('&')) {
+    for (const { key } of queryPairs(text)) {
+      if (key !== 'name') continue;
+      const equals = text.indexOf('=');
+      const head = equals < 0 ? text : text.slice(0, equals);
+      return `${query.slice(0, at)}${head}=${value}${query.slice(at + text.length)}`;
+    }
+    at += text.length + 1;
+  }
+  return query === '' ? `name=${value}` : `${query}&name=${value}`;
 }

@@ -32,7 +32,7 @@ export function profileName(
 
 /** Display names of a `sample_type_config` part, by sample type. @throws DecodeError bad_json */
 export function parseSampleTypeConfig(bytes: Uint8Array): ReadonlyMap<string, string> {
-  let config: unknown;
+  let config: Record<string, Record<string, unknown> | null> | null;
   try {
     config = JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch {
@@ -42,8 +42,13 @@ export function parseSampleTypeConfig(bytes: Uint8Array): ReadonlyMap<string, st
     throw new DecodeError('bad_json', 'sample_type_config is not an object');
   const names = new Map<string, string>();
   for (const [type, settings] of Object.entries(config)) {
-    const name: unknown = (settings as Record<string, unknown> | null)?.['display-name'];
-    if (typeof name === 'string' && name !== '') names.set(type, name);
+    if (settings === null) continue;
+    if (typeof settings !== 'object' || Array.isArray(settings))
+      throw new DecodeError('bad_json', 'an entry of sample_type_config is not an object');
+    const name: unknown = settings['display-name'] ?? '';
+    if (typeof name !== 'string')
+      throw new DecodeError('bad_json', 'a display-name of sample_type_config is no string');
+    if (name !== '') names.set(type, name);
   }
   return names;
 }

@@ -1,9 +1,12 @@
 // push.v1.PushRequest (grafana/pyroscope api/push/v1/push.proto), protobuf and JSON.
+import { isUtf8 } from 'node:buffer';
 import { DecodeError } from '../decode-error.ts';
 import { BYTES, fieldHead, Reader } from '../protobuf.ts';
 
-/** Series and samples in one request; SDKs send up to 2. Each costs us an envelope. */
-const MAX_SAMPLES = 10_000;
+/** Series, labels and samples in one request; SDKs send some 20. Each costs us objects, even where it took two bytes to say. */
+const MAX_ELEMENTS = 10_000;
+/** Brackets, braces and commas of a JSON request: what JSON.parse makes objects and slots of. */
+const MAX_JSON_MARKS = 20 * MAX_ELEMENTS;
 
 export interface PushSample {
   /** A view on the request. */
@@ -19,15 +22,26 @@ export interface PushSeries {
 export function decodePush(bytes: Uint8Array): PushSeries[] {
   const reader = new Reader(bytes);
   const series: PushSeries[] = [];
-  const budget = { samples: MAX_SAMPLES };
+  const budget = { left: MAX_ELEMENTS };
   while (reader.next()) {
-    if (reader.field === 1) series.push(message(reader, () => decodeSeries(reader, budget)));
-    else reader.skip();
+    if (reader.field !== 1) {
+      reader.skip();
+      continue;
+    }
+    spend(budget);
+    const outer = reader.enter();
+    series.push(decodeSeries(reader, budget));
+    reader.leave(outer);
   }
   return series;
 }
 
-function decodeSeries(reader: Reader, budget: { samples: number }): PushSeries {
+function spend(budget: { left: number }): void {
+  if (--budget.left < 0)
+    throw new DecodeError('too_many_elements', `more than ${MAX_ELEMENTS} series, labels and samples`);
+}
+
+function decodeSeries(reader: Reader, budget: { left: number }): PushSeries {
   const labels: [string, string][] = [];
   const samples: PushSample[] = [];
   while (reader.next()) {
@@ -35,9 +49,12 @@ function decodeSeries(reader: Reader, budget: { samples: number }): PushSeries {
       reader.skip();
       continue;
     }
-    if (--budget.samples < 0) throw new DecodeError('too_many_elements', `more than ${MAX_SAMPLES} labels and samples`);
-    if (reader.field === 1) labels.push(message(reader, () => decodeLabel(reader)));
-    else samples.push(message(reader, () => decodeSample(reader)));
+    spend(budget);
+    const isLabel = reader.field === 1;
+    const outer = reader.enter();
+    if (isLabel) labels.push(decodeLabel(reader));
+    else samples.push(decodeSample(reader));
+    reader.leave(outer);
   }
   return { labels, samples };
 }
@@ -68,40 +85,53 @@ function decodeSample(reader: Reader): PushSample {
   return { rawProfile, id };
 }
 
-/** Reads the message at the cursor with the reader narrowed to it. */
-function message<T>(reader: Reader, read: () => T): T {
-  reader.expect(BYTES);
-  const length = reader.length();
-  const outer = reader.end;
-  reader.end = reader.at + length;
-  const value = read();
-  reader.end = outer;
-  return value;
-}
-
-/** proto3 JSON of the same; both spellings of field names. Profiles land in new buffers. @throws DecodeError bad_json */
+/**
+ * proto3 JSON of the same; both spellings of field names. Profiles land in new buffers.
+ * @throws DecodeError bad_json, bad_string, too_many_elements
+ */
 export function decodePushJson(bytes: Uint8Array): PushSeries[] {
+  if (!isUtf8(bytes)) throw new DecodeError('bad_string', 'the body is not valid UTF-8');
+  boundMarks(bytes);
   let request: unknown;
   try {
     request = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
   } catch {
     throw new DecodeError('bad_json', 'the body is not JSON');
   }
+  const budget = { left: MAX_ELEMENTS };
   return list(object(request, 'the body').series, 'series').map((item, n) => {
+    spend(budget);
     const one = object(item, `series[${n}]`);
     return {
       labels: list(one.labels, 'labels').map(pair => {
+        spend(budget);
         const { name, value } = object(pair, 'a label');
         return [text(name, 'a label name'), text(value, 'a label value')] as const;
       }),
       samples: list(one.samples, 'samples').map(sample => {
+        spend(budget);
         const { rawProfile, raw_profile, ID, id } = object(sample, 'a sample');
-        const base64 = text(rawProfile ?? raw_profile, 'rawProfile');
-        if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(base64)) throw new DecodeError('bad_json', 'rawProfile is not base64');
-        return { rawProfile: Buffer.from(base64, 'base64'), id: text(ID ?? id, 'ID') };
+        return { rawProfile: base64(text(rawProfile ?? raw_profile, 'rawProfile')), id: text(ID ?? id, 'ID') };
       }),
     };
   });
+}
+
+/** A body of commas and brackets takes ten times its size once parsed: it is refused before. base64 has none of them. */
+function boundMarks(bytes: Uint8Array): void {
+  let marks = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]!;
+    if (byte === 0x2c || byte === 0x5b || byte === 0x7b) marks++;
+  }
+  if (marks > MAX_JSON_MARKS) throw new DecodeError('too_many_elements', 'the JSON has too many elements');
+}
+
+/** Both alphabets, padded or not, as protobuf's JSON mapping has it. */
+function base64(value: string): Buffer {
+  const digits = /^([A-Za-z0-9+/_-]*)={0,2}$/.exec(value)?.[1]?.length;
+  if (digits === undefined || digits % 4 === 1) throw new DecodeError('bad_json', 'rawProfile is not base64');
+  return Buffer.from(value, 'base64');
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {
@@ -112,7 +142,6 @@ function object(value: unknown, what: string): Record<string, unknown> {
 function list(value: unknown, what: string): unknown[] {
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw new DecodeError('bad_json', `${what} is not a list`);
-  if (value.length > MAX_SAMPLES) throw new DecodeError('too_many_elements', `more than ${MAX_SAMPLES} ${what}`);
   return value;
 }
 function text(value: unknown, what: string): string {

@@ -143,19 +143,29 @@ test('without memory a request is refused before its body is read', async t => {
   assert.deepEqual(await post(`${url(at.endpoint)}/x`, { body: 'x'.repeat(10_000) }), [400, 'memory_limit']);
 });
 
-test('a body that stalls is given up, and the sender hears why', async t => {
-  const { listeners } = rig(t, { stallMs: 10 });
-  await listeners.bind('a', at, protocol('a', echo)).start!();
-  const answer = await new Promise<string>(resolve => {
-    const socket = connect(listeners.address(at.endpoint)!.port, '127.0.0.1');
-    socket.write('POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf');
-    socket.on('data', chunk => {
-      resolve(String(chunk));
-      socket.destroy();
+for (const [status, what] of [
+  [408, 'its connection is closed with the answer'],
+  [400, 'its connection is closed when nothing more comes'],
+] as const)
+  test(`a body that stalls is given up, the sender hears why, and ${what}`, async t => {
+    const { listeners } = rig(t, { stallMs: 10 });
+    const handle = protocol('a', async request => {
+      const body = await request.read({ maxBytes: 1000, maxInflatedBytes: 1000 });
+      return { status, body: body.kind === 'problem' ? body.reason : 'body' };
     });
+    await listeners.bind('a', at, handle).start!();
+    const answer = await new Promise<string>((resolve, reject) => {
+      let text = '';
+      const socket = connect(listeners.address(at.endpoint)!.port, '127.0.0.1');
+      socket.write('POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nhalf');
+      socket.on('data', chunk => {
+        text += chunk;
+      });
+      socket.on('error', reject);
+      socket.on('close', () => resolve(text));
+    });
+    assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} [^]*body_timeout$`));
   });
-  assert.match(answer, /body_timeout$/);
-});
 
 test('basic and bearer credentials are asked for and checked', async t => {
   const { listeners, url, warnings } = rig(t);

@@ -6,6 +6,7 @@ import type { Origin, Summary } from '../../../../src/api/index.ts';
 import type { PyroscopeExporter } from '../../../../src/exporters/pyroscope/exporter.ts';
 import factory from '../../../../src/exporters/pyroscope/index.ts';
 import type { Profile, ProfileBatch } from '../../../../src/model/batch.ts';
+import { seriesOf } from '../../../kit/arrival.ts';
 import { recordings } from '../../../kit/corpus.ts';
 import { numbered } from '../../../kit/pprof.ts';
 import { type Answer, FakeStore } from '../../../kit/store.ts';
@@ -425,11 +426,10 @@ test('recorded bodies of /ingest leave in one piece, from shared memory, unchang
     for (const { query, body } of raw) {
       const shared = Buffer.from(new SharedArrayBuffer(body.length));
       body.copy(shared);
-      const name = new URLSearchParams(query).get('name') ?? '';
-      // Labels as the receiver makes them are the receiver's business: a query without any is told by its application alone.
-      if (name.includes('{')) continue;
+      const { app, labels } = seriesOf(new URLSearchParams(query).get('name') ?? '');
+      const kept = Object.entries(labels).filter(([key]) => !key.startsWith('__') || key === '__session_id__');
       const profile = profileOf(
-        { service_name: name },
+        { service_name: app, ...Object.fromEntries(kept) },
         { bytes: shared, encoding: 'gzip', origin: { door: 'ingest', query } },
       );
       assert.equal((await send(batchOf([profile]))).kind, 'accepted');

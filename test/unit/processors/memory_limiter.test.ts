@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Consumer } from '../../../src/api/index.ts';
+import { Config } from '../../../src/processors/memory_limiter/config.ts';
+import { MemoryLimiter } from '../../../src/processors/memory_limiter/processor.ts';
+import { SlabPool } from '../../../src/workers/slabs.ts';
+import { batchOf, listeningHost, never, profileOf } from '../exporters/fixtures.ts';
+import { FakeClock } from '../pipeline/fixtures.ts';
+
+const MIB = 1024 * 1024;
+const PROCESS_BUDGET = 1024 * MIB;
+
+function limiter(config: object, rssMib: number) {
+  const { host, said } = listeningHost();
+  const clock = new FakeClock();
+  const memory = new SlabPool({ budgetBytes: PROCESS_BUDGET });
+  const rss = { mib: rssMib };
+  let passed = 0;
+  const next: Consumer<'profiles'> = {
+    consume: async () => {
+      passed++;
+      return { kind: 'accepted' };
+    },
+  };
+  const component = new MemoryLimiter(Config.parse(config), { ...host, clock, memory }, next, () => rss.mib * MIB);
+  const consume = () => component.consume(batchOf([profileOf({})]), never);
+  return { component, consume, clock, memory, rss, said, passed: () => passed };
+}
+
+const budgetMib = ({ memory }: { memory: SlabPool }) => memory.usage.budgetBytes / MIB;
+
+test('payloads get what the limit leaves above the base, less the spike', async () => {
+  const byDefault = limiter({ limit_mib: 500 }, 100);
+  await byDefault.component.start();
+  assert.equal(budgetMib(byDefault), 500 - 100 - 100, 'the spike is a fifth');
+  await byDefault.component.stop();
+  const given = limiter({ limit_mib: 500, spike_limit_mib: 50 }, 100);
+  await given.component.start();
+  assert.equal(budgetMib(given), 500 - 50 - 100);
+  await given.component.stop();
+});
+
+test('slabs, in use or pooled, are not part of the base', async () => {
+  const at = limiter({ limit_mib: 500, spike_limit_mib: 0 }, 100);
+  at.memory.lease(16 * MIB);
+  at.memory.release(at.memory.lease(32 * MIB)!.bytes);
+  at.rss.mib += 16 + 32;
+  await at.component.start();
+  assert.equal(budgetMib(at), 400);
+  await at.component.stop();
+});
+
+test('the budget follows the base at each check_interval', async () => {
+  const at = limiter({ limit_mib: 500, spike_limit_mib: 0, check_interval: '2s' }, 100);
+  await at.component.start();
+  at.rss.mib = 150;
+  await at.clock.advance(1999);
+  assert.equal(budgetMib(at), 400);
+  await at.clock.advance(1);
+  assert.equal(budgetMib(at), 350);
+  at.rss.mib = 120;
+  await at.clock.advance(2000);
+  assert.equal(budgetMib(at), 380);
+  await at.component.stop();
+});
+
+test('it refuses while the process is near its limit, degraded, and passes again when it is not', async () => {
+  const at = limiter({ limit_mib: 500, spike_limit_mib: 100, check_interval: '1s' }, 100);
+  await at.component.start();
+  at.memory.lease(16 * MIB);
+  assert.equal((await at.consume()).kind, 'accepted');
+  at.rss.mib = 401;
+  assert.equal((await at.consume()).kind, 'accepted', 'not looked at yet');
+  await at.clock.advance(1000);
+  assert.deepEqual(await at.consume(), {
+    kind: 'refused',
+    reason: 'memory_limiter: the process is near its limit of 500 MiB',
+    retryAfterMs: 1000,
+  });
+  await at.clock.advance(5000);
+  assert.deepEqual(at.said.reports, [['degraded', 'resident memory 401 MiB, refusing above 400 MiB']], 'said once');
+  at.rss.mib = 400;
+  await at.clock.advance(1000);
+  assert.equal((await at.consume()).kind, 'accepted');
+  assert.deepEqual(at.said.reports.slice(1), [['ok', undefined]]);
+  assert.equal(at.passed(), 3);
+  await at.component.stop();
+});
+
+test('an idle process is not refused for, since its memory would never shrink', async () => {
+  const at = limiter({ limit_mib: 500, spike_limit_mib: 100, check_interval: '1s' }, 450);
+  await at.component.start();
+  assert.equal((await at.consume()).kind, 'accepted');
+  const slab = at.memory.lease(8 * MIB)!;
+  await at.clock.advance(1000);
+  assert.equal((await at.consume()).kind, 'refused');
+  at.memory.release(slab.bytes);
+  await at.clock.advance(1000);
+  assert.equal((await at.consume()).kind, 'accepted');
+  await at.component.stop();
+});
+
+test('a limit below the base leaves a little room and says so once', async () => {
+  const at = limiter({ limit_mib: 64, check_interval: '1s' }, 100);
+  await at.component.start();
+  assert.equal(budgetMib(at), 8);
+  await at.clock.advance(3000);
+  assert.deepEqual(
+    at.said.logs.map(([level, phrase]) => [level, phrase]),
+    [['warn', 'memory limit leaves hardly any room for payloads, raise limit_mib']],
+  );
+  await at.component.stop();
+});
+
+test('stop takes the bound away, ends the checks and refuses nothing more; it can start again', async () => {
+  const at = limiter({ limit_mib: 500, spike_limit_mib: 100, check_interval: '1s' }, 450);
+  at.memory.lease(MIB);
+  await at.component.start();
+  assert.equal((await at.consume()).kind, 'refused');
+  await at.component.stop();
+  await at.component.stop();
+  assert.equal(at.memory.usage.budgetBytes, PROCESS_BUDGET);
+  assert.equal((await at.consume()).kind, 'accepted');
+  at.rss.mib = 100;
+  await at.clock.advance(10_000);
+  assert.equal(at.memory.usage.budgetBytes, PROCESS_BUDGET, 'no check after stop');
+  await at.component.start();
+  assert.equal(budgetMib(at), 301);
+  await at.component.stop();
+});
+
+test('of two limiters the smaller bound rules, and the other again when it is gone', async () => {
+  const at = limiter({ limit_mib: 500, spike_limit_mib: 0 }, 100);
+  await at.component.start();
+  const undo = at.memory.limit(10 * MIB);
+  await at.clock.advance(1000);
+  assert.equal(budgetMib(at), 10);
+  undo();
+  assert.equal(budgetMib(at), 400);
+  await at.component.stop();
+});
+
+test('limits that make no sense are config errors', () => {
+  const issue = (config: object) => Config.safeParse(config).error?.issues[0];
+  assert.ok(issue({}));
+  for (const limit_mib of [0, -1, 1.5]) assert.ok(issue({ limit_mib }), String(limit_mib));
+  assert.deepEqual(issue({ limit_mib: 100, spike_limit_mib: 100 })?.path, ['spike_limit_mib']);
+  assert.deepEqual(issue({ limit_mib: 100, check_interval: 0 })?.path, ['check_interval']);
+  assert.equal(Config.parse({ limit_mib: 1 }).check_interval, 1000);
+});
