@@ -1,21 +1,31 @@
 import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
-import { type Dispatcher, Pool } from 'undici';
 import type { z } from 'zod';
 import type { Auth, fields } from '../api/index.ts';
 import { authorization } from './auth.ts';
 import { classify } from './errno.ts';
+import { type AnswerHeaders, type AnswerReader, MAX_ANSWER_BYTES } from './http1/answer.ts';
+import { type Address, Connection, type Exchange } from './http1/connection.ts';
 
-/** What is kept of an answer, bytes: enough for any error text. */
-const MAX_ANSWER_BYTES = 64 * 1024;
 /** Connections to one store at a time. The outbox's consumers are the real bound. */
 const DEFAULT_CONNECTIONS = 64;
-const CONNECT_TIMEOUT_MS = 10_000;
+/** How long an idle connection is kept when the store does not say, ms: shorter than what servers and balancers keep theirs. */
+const IDLE_MS = 4_000;
+/** Taken off what a store says in `Keep-Alive: timeout`, ms: the way there and clocks that differ. */
+const IDLE_MARGIN_MS = 1_000;
+const MAX_IDLE_MS = 60_000;
+/** A header's name and value, RFC 9110 section 5.1 and 5.5; what else there is would end the line. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+const TARGET = /^[\x21-\x7e\x80-\xff]+$/;
+/** Headers that say how a request is written, which nobody else knows. */
+const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection', 'expect', 'upgrade']);
 
 export interface HttpAnswer {
   readonly kind: 'answer';
   readonly status: number;
-  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly headers: Readonly<AnswerHeaders>;
   /** At most 64 KiB of it, Content-Encoding gzip undone. */
   readonly body: Buffer;
 }
@@ -33,37 +43,44 @@ export interface ClientConfig {
 }
 
 /**
- * Calls one store over kept connections. Chunks are written one after another without being put together, straight from shared
- * memory; they are not touched any more once `post` has answered.
+ * Calls one store over kept HTTP/1.1 connections. Chunks are written one after another without being put together, straight from
+ * shared memory; they are not touched any more once `post` has answered.
  */
 export class HttpClient {
-  readonly #pool: Pool;
+  readonly #address: Address;
   readonly #prefix: string;
-  readonly #headers: Readonly<Record<string, string>>;
+  /** What the head of every request says. */
+  readonly #common: string;
+  /** Lower-case names that the configuration sets: they win over what a single request says. */
+  readonly #configured: ReadonlySet<string>;
   readonly #authorization: (() => string) | undefined;
+  readonly #most: number;
+  readonly #open = new Set<Connection>();
+  /** The one that was used last serves first, so that those not needed expire. */
+  readonly #idle: Connection[] = [];
+  readonly #waiting: Call[] = [];
+  #closed = false;
 
+  /** @throws when a header cannot be sent */
   constructor(config: ClientConfig, options: { connections?: number } = {}) {
-    const { endpoint, tls } = config;
+    const { endpoint } = config;
+    const secure = endpoint.protocol === 'https:';
+    this.#address = {
+      host: endpoint.hostname.replace(/^\[(.*)\]$/, '$1'),
+      port: Number(endpoint.port) || (secure ? 443 : 80),
+      tls: secure ? tlsOptions(config.tls) : undefined,
+    };
     this.#prefix = endpoint.pathname.replace(/\/$/, '');
-    this.#headers = config.headers;
     this.#authorization = authorization(config.auth);
-    this.#pool = new Pool(endpoint.origin, {
-      connections: options.connections ?? DEFAULT_CONNECTIONS,
-      // One request per connection at a time: a slow answer holds up nobody.
-      pipelining: 1,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: {
-        timeout: CONNECT_TIMEOUT_MS,
-        ...(tls && {
-          rejectUnauthorized: !tls.insecure_skip_verify,
-          ...(tls.ca_file !== undefined && { ca: readFileSync(tls.ca_file) }),
-          ...(tls.cert_file !== undefined && { cert: readFileSync(tls.cert_file) }),
-          ...(tls.key_file !== undefined && { key: readFileSync(tls.key_file) }),
-          ...(tls.server_name_override !== undefined && { servername: tls.server_name_override }),
-        }),
-      },
-    });
+    const configured = Object.entries(config.headers).map(([name, value]) => [name.toLowerCase(), value] as const);
+    for (const [name] of configured)
+      if (FRAMING.has(name)) throw new TypeError(`header ${name} cannot be configured, it depends on the request`);
+    this.#configured = new Set(configured.map(([name]) => name));
+    this.#common = linesOf(
+      Object.fromEntries([['host', endpoint.host], ...configured]),
+      this.#authorization ? new Set(['authorization']) : NONE,
+    );
+    this.#most = options.connections ?? DEFAULT_CONNECTIONS;
   }
 
   /** One POST. Redirects are not followed. Never throws; `abort` ends it as a retryable failure. */
@@ -77,20 +94,14 @@ export class HttpClient {
     return new Promise(resolve => {
       try {
         if (abort.aborted) throw abort.reason;
+        if (this.#closed) throw new Error('client closed');
         let sizeBytes = 0;
         for (const chunk of chunks) sizeBytes += chunk.length;
-        const all: Record<string, string> = { ...headers, ...this.#headers, 'content-length': String(sizeBytes) };
-        if (this.#authorization) all.authorization = this.#authorization();
         const target = `${this.#prefix}${path}${query === '' ? '' : `?${query}`}`;
-        this.#pool.dispatch(
-          {
-            method: 'POST',
-            path: target,
-            headers: all,
-            body: chunks.length === 1 ? (chunks[0] as Buffer) : (chunks as unknown as Buffer),
-          },
-          new Exchange(resolve, abort),
-        );
+        if (!TARGET.test(target)) throw new TypeError('the path or query holds what HTTP cannot say');
+        const credentials = this.#authorization ? `authorization: ${this.#authorization()}\r\n` : '';
+        const head = `POST ${target} HTTP/1.1\r\n${this.#common}${credentials}${linesOf(headers, this.#configured)}content-length: ${sizeBytes}\r\n\r\n`;
+        this.#dispatch(new Call(head, chunks, abort, resolve, call => this.#dispatch(call)));
       } catch (thrown) {
         resolve({ kind: 'failure', ...classify(thrown) });
       }
@@ -98,69 +109,150 @@ export class HttpClient {
   }
 
   async close(): Promise<void> {
-    await this.#pool.destroy();
+    this.#closed = true;
+    const gone = classify(new Error('client closed')).error;
+    for (const call of this.#waiting.splice(0)) call.done(gone);
+    for (const connection of this.#open) connection.abort(gone);
+  }
+
+  #dispatch(call: Call): void {
+    if (call.over) return;
+    const idle = this.#closed ? undefined : this.#idle.pop();
+    if (idle) call.on(idle);
+    else if (this.#closed) call.done(new Error('client closed'));
+    else if (this.#open.size < this.#most) call.on(this.#connect());
+    else this.#waiting.push(call);
+  }
+
+  #connect(): Connection {
+    const connection = new Connection(
+      this.#address,
+      (it, headers) => this.#free(it, headers),
+      it => this.#gone(it),
+    );
+    this.#open.add(connection);
+    return connection;
+  }
+
+  #next(): Call | undefined {
+    for (;;) {
+      const call = this.#waiting.shift();
+      if (!call?.over) return call;
+    }
+  }
+
+  #free(connection: Connection, headers: AnswerHeaders): void {
+    const call = this.#next();
+    if (call) {
+      call.on(connection);
+      return;
+    }
+    this.#idle.push(connection);
+    connection.expire(idleMs(headers));
+  }
+
+  #gone(connection: Connection): void {
+    this.#open.delete(connection);
+    const at = this.#idle.indexOf(connection);
+    if (at >= 0) this.#idle.splice(at, 1);
+    const call = this.#next();
+    if (call) this.#dispatch(call);
   }
 }
 
-class Exchange implements Dispatcher.DispatchHandler {
-  readonly #resolve: (outcome: HttpAnswer | HttpFailure) => void;
+/** One request, on one connection or, when that had been closed while it was idle, on a second. */
+class Call implements Exchange {
+  readonly head: string;
+  readonly chunks: readonly Uint8Array[];
+  /** Whether it was answered; a call that waits for a connection may be over before its turn. */
+  over = false;
   readonly #abort: AbortSignal;
-  #controller: Dispatcher.DispatchController | undefined;
-  #status = 0;
-  #headers: Record<string, string | undefined> = {};
-  readonly #chunks: Buffer[] = [];
-  #kept = 0;
+  readonly #resolve: (outcome: HttpAnswer | HttpFailure) => void;
+  readonly #again: (call: Call) => void;
+  #connection: Connection | undefined;
 
-  constructor(resolve: (outcome: HttpAnswer | HttpFailure) => void, abort: AbortSignal) {
-    this.#resolve = resolve;
+  constructor(
+    head: string,
+    chunks: readonly Uint8Array[],
+    abort: AbortSignal,
+    resolve: (outcome: HttpAnswer | HttpFailure) => void,
+    again: (call: Call) => void,
+  ) {
+    this.head = head;
+    this.chunks = chunks;
     this.#abort = abort;
+    this.#resolve = resolve;
+    this.#again = again;
+    abort.addEventListener('abort', this.#cut);
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    if (this.#abort.aborted) this.#cut();
-    else this.#abort.addEventListener('abort', this.#cut);
+  on(connection: Connection): void {
+    this.#connection = connection;
+    connection.send(this);
   }
 
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
-    this.#status = status;
-    for (const [name, value] of Object.entries(headers))
-      this.#headers[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#kept >= MAX_ANSWER_BYTES) return;
-    const part = Buffer.from(chunk.subarray(0, MAX_ANSWER_BYTES - this.#kept));
-    this.#kept += part.length;
-    this.#chunks.push(part);
-  }
-
-  onResponseEnd(): void {
-    this.#abort.removeEventListener('abort', this.#cut);
-    let body: Buffer = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
-    if (this.#headers['content-encoding'] === 'gzip' && body.length > 0) {
-      try {
-        body = gunzipSync(body, { maxOutputLength: MAX_ANSWER_BYTES });
-      } catch {
-        // An error text that does not inflate is not worth losing the status for.
-        body = Buffer.alloc(0);
-      }
+  done(outcome: AnswerReader | Error): void {
+    const connection = this.#connection;
+    // As Go's transport does it: the store closed an idle connection just when we wrote, and has not seen the request.
+    if (outcome instanceof Error && connection?.stale && !this.#abort.aborted) {
+      this.#connection = undefined;
+      this.#again(this);
+      return;
     }
-    this.#resolve({ kind: 'answer', status: this.#status, headers: this.#headers, body });
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.over = true;
     this.#abort.removeEventListener('abort', this.#cut);
-    this.#resolve({ kind: 'failure', ...classify(error) });
+    this.#resolve(outcome instanceof Error ? { kind: 'failure', ...classify(outcome) } : answerOf(outcome));
   }
 
   readonly #cut = (): void => {
     const { reason } = this.#abort;
-    this.#controller?.abort(reason instanceof Error ? reason : new Error('aborted'));
+    const error = reason instanceof Error ? reason : new Error('aborted');
+    if (this.#connection) this.#connection.abort(error);
+    else this.done(error);
+  };
+}
+
+function answerOf({ status, headers, body }: AnswerReader): HttpAnswer {
+  if (headers['content-encoding'] !== 'gzip' || body.length === 0) return { kind: 'answer', status, headers, body };
+  try {
+    return { kind: 'answer', status, headers, body: gunzipSync(body, { maxOutputLength: MAX_ANSWER_BYTES }) };
+  } catch {
+    // An error text that does not inflate is not worth losing the status for.
+    return { kind: 'answer', status, headers, body: Buffer.alloc(0) };
+  }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Header lines of all names, which are in lower case, but those to leave out. @throws TypeError */
+function linesOf(headers: Readonly<Record<string, string>>, leaveOut: ReadonlySet<string>): string {
+  let lines = '';
+  for (const name in headers) {
+    if (leaveOut.has(name)) continue;
+    const value = headers[name]!;
+    if (!HEADER_NAME.test(name) || !HEADER_VALUE.test(value))
+      throw new TypeError(`header ${JSON.stringify(name)} has a name or value that HTTP cannot say`);
+    lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
+}
+
+function idleMs(headers: AnswerHeaders): number {
+  const seconds = /\btimeout=(\d{1,6})/i.exec(headers['keep-alive'] ?? '')?.[1];
+  if (seconds === undefined) return IDLE_MS;
+  return Math.min(MAX_IDLE_MS, Math.max(0, Number(seconds) * 1000 - IDLE_MARGIN_MS));
+}
+
+function tlsOptions(tls: ClientConfig['tls']): ConnectionOptions {
+  return {
+    ALPNProtocols: ['http/1.1'],
+    ...(tls && {
+      rejectUnauthorized: !tls.insecure_skip_verify,
+      ...(tls.ca_file !== undefined && { ca: readFileSync(tls.ca_file) }),
+      ...(tls.cert_file !== undefined && { cert: readFileSync(tls.cert_file) }),
+      ...(tls.key_file !== undefined && { key: readFileSync(tls.key_file) }),
+      ...(tls.server_name_override !== undefined && { servername: tls.server_name_override }),
+    }),
   };
 }
 

@@ -18,12 +18,10 @@ const MEANINGS: Record<string, Meaning> = {
   // A name that does not exist yet is how a service that is being deployed looks.
   ENOTFOUND: { retryable: true, text: 'host name not found' },
   EMFILE: { retryable: true, text: 'this process has too many open files' },
-  UND_ERR_CONNECT_TIMEOUT: { retryable: true, text: 'connection timed out' },
-  UND_ERR_SOCKET: { retryable: true, text: 'connection closed by the other side' },
-  UND_ERR_ABORTED: { retryable: true, text: 'request aborted' },
-  UND_ERR_DESTROYED: { retryable: true, text: 'client closed' },
-  UND_ERR_CLOSED: { retryable: true, text: 'client closed' },
-  UND_ERR_HEADERS_OVERFLOW: { retryable: false, text: 'answer has too many headers' },
+  CONNECT_TIMEOUT: { retryable: true, text: 'connection timed out' },
+  CONNECTION_CLOSED: { retryable: true, text: 'connection closed by the other side' },
+  ANSWER_MALFORMED: { retryable: true, text: 'what answers there does not speak HTTP/1.1' },
+  ANSWER_TOO_LARGE: { retryable: false, text: 'answer has too many headers' },
   // An operator must act, but on the store's side or ours, and the data is good: keep it.
   CERT_HAS_EXPIRED: { retryable: true, text: 'certificate of the store has expired' },
   DEPTH_ZERO_SELF_SIGNED_CERT: { retryable: true, text: 'certificate of the store is self-signed; set tls.ca_file' },

@@ -52,8 +52,10 @@ export class Metrics {
         kind,
         labels: labelNames,
         child: labels => {
-          const bound = counter.labels(labels);
-          return { write: value => bound.inc(value) };
+          // A data path counts often and is read seldom: prom-client hears of it when somebody reads.
+          const tally = new Tally(counter.labels(labels));
+          this.#collectors.push(() => tally.flush());
+          return tally;
         },
       };
     }
@@ -77,6 +79,28 @@ export class Metrics {
         return { write: value => bound.observe(value) };
       },
     };
+  }
+}
+
+/** What a counter has counted since it was last read. */
+class Tally {
+  readonly #counter: { inc(value: number): void };
+  #pending = 0;
+
+  constructor(counter: { inc(value: number): void }) {
+    this.#counter = counter;
+    // So that it shows with 0 before it first counts.
+    counter.inc(0);
+  }
+
+  write(value: number): void {
+    if (!(value >= 0)) throw new RangeError('a counter cannot go down');
+    this.#pending += value;
+  }
+
+  flush(): void {
+    this.#counter.inc(this.#pending);
+    this.#pending = 0;
   }
 }
 

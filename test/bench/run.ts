@@ -18,7 +18,7 @@ const CONNECTIONS = 16;
 const WARM_SECONDS = 2;
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 5);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
-const SIZES = [20_000, 200_000];
+const SIZES = (process.env.BENCH_SIZES ?? '20000,200000').split(',').map(Number);
 
 interface Scenario {
   readonly name: string;

@@ -10,7 +10,7 @@ import { parseMultipart } from '../../src/wire/multipart.ts';
 import { receivePprof } from '../../src/wire/pprof/receive.ts';
 import { scanPprof } from '../../src/wire/pprof/scan.ts';
 import { readConnectError } from '../../src/wire/pyroscope/connect.ts';
-import { ingestForm, parseIngestQuery, renameQuery } from '../../src/wire/pyroscope/ingest.ts';
+import { IngestQuery, ingestForm, renameQuery } from '../../src/wire/pyroscope/ingest.ts';
 import { checkLabels } from '../../src/wire/pyroscope/labels.ts';
 import { formatName, parseName } from '../../src/wire/pyroscope/name.ts';
 import { parseSampleTypeConfig } from '../../src/wire/pyroscope/profile-name.ts';
@@ -148,13 +148,13 @@ test(`only classified errors come out (seed ${seed}, ${numRuns} runs each)`, asy
       queries.map(query => Buffer.from(query)),
       bytes => {
         const query = bytes.toString('latin1');
-        const { name, format } = parseIngestQuery(query);
+        const { name, format } = new IngestQuery(query);
         ingestForm(format, query);
         checkLabels(name.labels, 30);
         const text = formatName(name);
         assert.ok(text !== undefined, 'what was parsed can be written');
         assert.deepEqual(parseName(text), { app: name.app, labels: new Map([...name.labels].sort()) });
-        assert.equal(formatName(parseIngestQuery(renameQuery(query, text)).name), text);
+        assert.equal(formatName(new IngestQuery(renameQuery(query, text)).name), text);
       },
     ),
   );

@@ -1,7 +1,6 @@
 // Which door of the store a profile goes by, and what must be said there.
 import type { Attributes, Profile, Summary } from '../../api/index.ts';
-import { renameQuery } from '../../wire/pyroscope/ingest.ts';
-import { parseName, type SeriesName } from '../../wire/pyroscope/name.ts';
+import { IngestQuery, renameQuery } from '../../wire/pyroscope/ingest.ts';
 import type { Config } from './config.ts';
 import { nameAfter, nameOf } from './series.ts';
 
@@ -18,21 +17,9 @@ export type Door =
 
 const PUSH: Door = { kind: 'push' };
 
-/** What of the origin's query matters here. */
-interface Asked {
-  readonly name: SeriesName;
-  readonly spyName: string;
-  readonly hasFrom: boolean;
-}
-
-function asked(query: string): Asked {
-  const keys = new URLSearchParams(query);
-  return { name: parseName(keys.get('name') ?? ''), spyName: keys.get('spyName') ?? '', hasFrom: keys.has('from') };
-}
-
 /** Whether the store's /ingest changes these bytes, which push.v1 would not. Asks for the summary only when nothing else decides. */
 async function needsIngest(
-  query: Asked,
+  query: IngestQuery,
   profile: Profile,
   summary: () => Promise<Summary | undefined>,
 ): Promise<boolean> {
@@ -42,7 +29,7 @@ async function needsIngest(
   const startNs = (await summary())?.startNs;
   if (startNs === undefined || startNs >= YEAR_1971_NS) return false;
   // push.v1 takes the moment of arrival for a time of 0 or less, as /ingest does without `from`; any other of 1970 it refuses as too old.
-  return query.hasFrom || startNs > 0n;
+  return query.saysFrom || startNs > 0n;
 }
 
 /**
@@ -57,7 +44,7 @@ export async function doorFor(
   const { origin, payload, attributes } = profile;
   const isPprof = payload.form === 'pprof';
   if (origin?.door === 'ingest' && origin.query !== undefined) {
-    const query = asked(origin.query);
+    const query = new IngestQuery(origin.query);
     const wantsPush = protocol === 'push' || (protocol === 'auto' && attributes.has('__name__'));
     if (isPprof && wantsPush && !(await needsIngest(query, profile, summary))) return PUSH;
     const name = nameAfter(query.name, attributes);

@@ -1,6 +1,6 @@
 import type { Profile } from '../../api/index.ts';
 import { buildMultipart } from '../../wire/multipart.ts';
-import { ingestForm } from '../../wire/pyroscope/ingest.ts';
+import { IngestQuery, ingestForm } from '../../wire/pyroscope/ingest.ts';
 
 export interface Upload {
   readonly contentType: string;
@@ -16,7 +16,7 @@ export function ingestBody({ payload, origin }: Profile, query: string): Upload 
   if (origin?.contentType !== undefined) return { contentType: origin.contentType, chunks: [payload.bytes] };
   const raw: Upload = { contentType: rawType(payload.form), chunks: [payload.bytes] };
   if (origin?.parts === undefined || (payload.form !== 'jfr' && payload.form !== 'pprof')) return raw;
-  const format = new URLSearchParams(query).get('format') ?? '';
+  const { format } = new IngestQuery(query);
   // A store reads `format=pprof` as a raw body whatever the content type says; the part that it would miss names types only.
   if (format === 'pprof') return raw;
   // Should the query alone make the store expect something else than a form, the bytes would be misread.

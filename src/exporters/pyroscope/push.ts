@@ -1,6 +1,7 @@
 import type { Profile, ProfileBatch, Summary } from '../../api/index.ts';
 import { keyIn, labelText } from '../../model/attributes.ts';
 import { gzip } from '../../wire/gzip.ts';
+import { IngestQuery } from '../../wire/pyroscope/ingest.ts';
 import { parseSampleTypeConfig, profileName } from '../../wire/pyroscope/profile-name.ts';
 import { encodePush } from '../../wire/pyroscope/push.ts';
 import type { Config } from './config.ts';
@@ -40,7 +41,7 @@ async function labelsOf(
   if (!labels.get('service_name')) labels.set('service_name', DEFAULT_SERVICE);
   if (origin?.door === 'ingest') {
     // What the /ingest door of a store adds (specification of that door: spy, delta) must be said here.
-    const spyName = new URLSearchParams(origin.query).get('spyName') || 'unknown';
+    const { spyName } = new IngestQuery(origin.query ?? '');
     labels.set('pyroscope_spy', spyName);
     labels.set('__delta__', 'false');
   }

@@ -17,8 +17,9 @@ import { type Part, parseMultipart } from '../../wire/multipart.ts';
 import { checkPprofHeader } from '../../wire/pprof/payload.ts';
 import { receivePprof } from '../../wire/pprof/receive.ts';
 import { type ConnectCode, connectError } from '../../wire/pyroscope/connect.ts';
-import { type IngestQuery, ingestForm, parseIngestQuery } from '../../wire/pyroscope/ingest.ts';
+import { IngestQuery, ingestForm } from '../../wire/pyroscope/ingest.ts';
 import { checkLabels } from '../../wire/pyroscope/labels.ts';
+import type { SeriesName } from '../../wire/pyroscope/name.ts';
 import { parseSampleTypeConfig } from '../../wire/pyroscope/profile-name.ts';
 import { type Intake, retryAfter } from './intake.ts';
 
@@ -39,8 +40,9 @@ const STATUS: Record<string, readonly [number, ConnectCode]> = {
 export async function ingest(request: Request, intake: Intake): Promise<Response> {
   try {
     const tenant = intake.tenant(request);
-    const query = parseIngestQuery(request.query);
-    checkLabels(query.name.labels, intake.config.max_label_names);
+    const query = new IngestQuery(request.query);
+    const { name } = query;
+    checkLabels(name.labels, intake.config.max_label_names);
     const contentType = String(request.headers['content-type'] ?? '');
     const { form, multipart } = ingestForm(query.format, contentType);
     const body = await request.read(intake.read);
@@ -56,7 +58,7 @@ export async function ingest(request: Request, intake: Intake): Promise<Response
       ...(contentType.startsWith('binary/octet-stream+') && { contentType }),
       ...(parts && { parts }),
     };
-    const profile: Profile = { attributes: attributesOf(query), payload, part: 0, origin };
+    const profile: Profile = { attributes: attributesOf(name), payload, part: 0, origin };
     if (!intake.worthwhile(profile)) return SUCCESS;
     return answer(await intake.consume(request, tenant, request.query, [profile]));
   } catch (error) {
@@ -66,7 +68,7 @@ export async function ingest(request: Request, intake: Intake): Promise<Response
 }
 
 /** The series: `service_name` (the label, or else the application) and the labels; the store drops other `__` names, so do we. */
-function attributesOf({ name }: IngestQuery): Attributes {
+function attributesOf(name: SeriesName): Attributes {
   const attributes = new Map<string, string>([['service_name', name.labels.get('service_name') || name.app]]);
   for (const [key, value] of name.labels) {
     if (key === 'service_name' || (key.startsWith('__') && key !== '__session_id__')) continue;

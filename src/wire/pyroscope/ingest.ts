@@ -1,41 +1,69 @@
 import type { Form } from '../../model/payload.ts';
 import { DecodeError } from '../decode-error.ts';
 import { parseName, type SeriesName } from './name.ts';
-import { queryPairs } from './query.ts';
-
-/** Query of `POST /ingest`. Unknown keys are left where they are: in the raw query. */
-export interface IngestQuery {
-  readonly name: SeriesName;
-  /** Unix nanoseconds; undefined when absent or not absolute (`now-1h`). */
-  readonly from: bigint | undefined;
-  readonly until: bigint | undefined;
-  readonly sampleRate: number;
-  readonly spyName: string;
-  readonly units: string;
-  readonly aggregationType: string;
-  readonly format: string;
-}
+import { findPair, queryValue } from './query.ts';
 
 const DEFAULT_SAMPLE_RATE = 100;
+/** Names that are remembered: an SDK sends the same one every few seconds. About 1 KB each. */
+const KNOWN_NAMES = 4096;
+const MAX_KNOWN_NAME_CHARS = 512;
+const known = new Map<string, SeriesName>();
 
-/** @throws DecodeError bad_name (also when there is none), bad_label */
-export function parseIngestQuery(query: string): IngestQuery {
-  const keys = new Map<string, string>();
-  // The first of several counts.
-  for (const { key, value } of queryPairs(query)) if (!keys.has(key)) keys.set(key, value);
-  const name = keys.get('name');
-  if (name === undefined) throw new DecodeError('bad_name', 'the query has no name that can be read');
-  const rate = keys.get('sampleRate');
-  return {
-    name: parseName(name),
-    from: parseTime(keys.get('from')),
-    until: parseTime(keys.get('until')),
-    sampleRate: rate !== undefined && /^\d{1,9}$/.test(rate) ? Number(rate) : DEFAULT_SAMPLE_RATE,
-    spyName: keys.get('spyName') || 'unknown',
-    units: keys.get('units') || 'samples',
-    aggregationType: keys.get('aggregationType') || 'sum',
-    format: keys.get('format') ?? '',
-  };
+/** Query of `POST /ingest`, read key by key as they are asked for. Unknown keys are left where they are: in the raw query. */
+export class IngestQuery {
+  readonly #raw: string;
+
+  constructor(raw: string) {
+    this.#raw = raw;
+  }
+
+  /** @throws DecodeError bad_name (also when there is none), bad_label */
+  get name(): SeriesName {
+    const text = queryValue(this.#raw, 'name');
+    if (text === undefined) throw new DecodeError('bad_name', 'the query has no name that can be read');
+    let name = known.get(text);
+    if (!name) {
+      name = parseName(text);
+      if (known.size >= KNOWN_NAMES) known.clear();
+      if (text.length <= MAX_KNOWN_NAME_CHARS) known.set(text, name);
+    }
+    return name;
+  }
+
+  /** Unix nanoseconds; undefined when absent or not absolute (`now-1h`). */
+  get from(): bigint | undefined {
+    return parseTime(queryValue(this.#raw, 'from'));
+  }
+
+  get until(): bigint | undefined {
+    return parseTime(queryValue(this.#raw, 'until'));
+  }
+
+  /** Whether the query says when the profile began, however it says it. */
+  get saysFrom(): boolean {
+    return findPair(this.#raw, 'from') !== undefined;
+  }
+
+  get sampleRate(): number {
+    const rate = queryValue(this.#raw, 'sampleRate');
+    return rate !== undefined && /^\d{1,9}$/.test(rate) ? Number(rate) : DEFAULT_SAMPLE_RATE;
+  }
+
+  get spyName(): string {
+    return queryValue(this.#raw, 'spyName') || 'unknown';
+  }
+
+  get units(): string {
+    return queryValue(this.#raw, 'units') || 'samples';
+  }
+
+  get aggregationType(): string {
+    return queryValue(this.#raw, 'aggregationType') || 'sum';
+  }
+
+  get format(): string {
+    return queryValue(this.#raw, 'format') ?? '';
+  }
 }
 
 /** Absolute times of Pyroscope's attime: the number of digits tells the unit; 8 digits may be YYYYMMDD. */
@@ -80,15 +108,8 @@ export function ingestForm(format: string, contentType: string): { form: Form; m
 /** The same raw query with another value of the `name` that counts; everything else stays byte for byte. */
 export function renameQuery(query: string, name: string): string {
   const value = encodeURIComponent(name);
-  let at = 0;
-  for (const text of query.split('&')) {
-    for (const { key } of queryPairs(text)) {
-      if (key !== 'name') continue;
-      const equals = text.indexOf('=');
-      const head = equals < 0 ? text : text.slice(0, equals);
-      return `${query.slice(0, at)}${head}=${value}${query.slice(at + text.length)}`;
-    }
-    at += text.length + 1;
-  }
-  return query === '' ? `name=${value}` : `${query}&name=${value}`;
+  const pair = findPair(query, 'name');
+  if (!pair) return query === '' ? `name=${value}` : `${query}&name=${value}`;
+  const before = pair.value > pair.to ? `${query.slice(0, pair.to)}=` : query.slice(0, pair.value);
+  return `${before}${value}${query.slice(pair.to)}`;
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { DecodeError } from '../../../src/wire/decode-error.ts';
 import { buildMultipart, parseMultipart } from '../../../src/wire/multipart.ts';
-import { ingestForm, parseIngestQuery, parseTime, renameQuery } from '../../../src/wire/pyroscope/ingest.ts';
+import { IngestQuery, ingestForm, parseTime, renameQuery } from '../../../src/wire/pyroscope/ingest.ts';
 import { formatName, parseName } from '../../../src/wire/pyroscope/name.ts';
 import { profileName } from '../../../src/wire/pyroscope/profile-name.ts';
 import { decodePush, decodePushJson, encodePush } from '../../../src/wire/pyroscope/push.ts';
@@ -87,7 +87,7 @@ test('the form is decided in the order of the server', () => {
 
 test('renaming leaves every other key byte for byte', () => {
   assert.equal(renameQuery('from=1&name=a%7B%7D&until=2&x=%zz', 'b{k=v}'), 'from=1&name=b%7Bk%3Dv%7D&until=2&x=%zz');
-  assert.equal(parseIngestQuery(renameQuery('surname=x&name=a', 'b')).name.app, 'b');
+  assert.equal(new IngestQuery(renameQuery('surname=x&name=a', 'b')).name.app, 'b');
 });
 
 test('profile names follow the sample types', () => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DecodeError } from '../../../src/wire/decode-error.ts';
-import { parseIngestQuery, renameQuery } from '../../../src/wire/pyroscope/ingest.ts';
+import { IngestQuery, renameQuery } from '../../../src/wire/pyroscope/ingest.ts';
 import { parseName } from '../../../src/wire/pyroscope/name.ts';
 import { parseSampleTypeConfig } from '../../../src/wire/pyroscope/profile-name.ts';
 
@@ -86,7 +86,7 @@ test('U+0085 is space around a value, U+FEFF is not: as in Go', () => {
 });
 
 test('a query is read as the store behind reads it', () => {
-  const name = (query: string) => parseIngestQuery(query).name;
+  const name = (query: string) => new IngestQuery(query).name;
   assert.equal(name('n%61me=app').app, 'app');
   assert.equal(name('name=a&name=b').app, 'a', 'the first counts');
   assert.equal(name('name=a%zz&name=b').app, 'b', 'a broken escape does not count');
@@ -94,7 +94,7 @@ test('a query is read as the store behind reads it', () => {
   assert.equal(name('name=app%7Bk%3Da+b%7D').labels.get('k'), 'a b');
   assert.equal(name('name=app%7Bk%3D%ff%7D').labels.get('k'), '\ufffd');
   for (const bad of ['', 'x=1', 'name', 'name=', '?name=app', 'name=app{a=100%}'])
-    assert.throws(() => parseIngestQuery(bad), { reason: 'bad_name' }, bad);
+    assert.throws(() => new IngestQuery(bad).name, { reason: 'bad_name' }, bad);
 });
 
 test('after a rename the store reads the new name and the same rest, which stays byte for byte', () => {
@@ -115,7 +115,7 @@ test('after a rename the store reads the new name and the same rest, which stays
     fc.property(fc.array(pair, { maxLength: 6 }), label, (pairs, value) => {
       const query = pairs.join('&');
       const renamed = renameQuery(query, `new{k=${value}}`);
-      const { app, labels } = parseIngestQuery(renamed).name;
+      const { app, labels } = new IngestQuery(renamed).name;
       assert.deepEqual([app, labels.get('k')], ['new', value], renamed);
       const before = query.split('&');
       const after = renamed.split('&');
