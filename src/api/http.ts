@@ -8,8 +8,8 @@ export interface Request {
   readonly path: string;
   /** Raw query without `?`; '' when there is none. */
   readonly query: string;
-  /** Lower-case names; repeated ones joined as node:http does. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Lower-case names; repeated ones joined with `, `, but of some the first counts. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
   /** The sender's address, for logs. */
   readonly remote: string;
   /** Fires when the sender goes away. */

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import type { Body, BodyProblem, ReadOptions } from '../api/index.ts';
@@ -6,13 +5,14 @@ import type { Memory, Slab } from '../model/memory.ts';
 import type { Encoding } from '../model/payload.ts';
 import { DecodeError } from '../wire/decode-error.ts';
 import { gunzip, inflatedLimit } from '../wire/gzip.ts';
+import type { RequestHead } from './http1/head.ts';
 
 /** First slab for a body of unknown length, bytes; most profiles fit. */
 const CHUNKED_START_BYTES = 64 * 1024;
 /** How long a refused sender should wait when there is no memory, ms: about the time in which queues move on. */
 const MEMORY_RETRY_AFTER_MS = 1000;
 /** What is read and thrown away of a body that was refused, bytes, so that the sender hears the answer instead of a reset. */
-export const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
+const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
 
 const unzstd = promisify(zstdDecompress);
 const ENCODINGS: Record<string, Encoding> = { identity: 'identity', gzip: 'gzip', 'x-gzip': 'gzip', zstd: 'zstd' };
@@ -24,23 +24,36 @@ const noMemory: BodyProblem = {
   retryAfterMs: MEMORY_RETRY_AFTER_MS,
 };
 
-/** Reads one request's body into slabs, and lets go of all of them at the end. */
+/** Who asks for a body's bytes and hears that nobody wants the rest. */
+export interface BodySource {
+  /** Bytes are wanted from now on; they may come before this returns. */
+  flow(): void;
+  /** More was thrown away than an answer is worth. */
+  giveUp(): void;
+}
+
+/** Reads one request's body into slabs, and lets go of all of them at the end. The connection pushes bytes while they are `wanted`. */
 export class BodyReader {
-  readonly #incoming: IncomingMessage;
+  readonly #head: Pick<RequestHead, 'headers' | 'length'>;
   readonly #memory: Memory;
+  readonly #source: BodySource;
   readonly #slabs: Slab[] = [];
   #slab: Slab | undefined;
   #used = 0;
   #maxBytes = 0;
   #settle: ((outcome: BodyProblem | undefined) => void) | undefined;
+  #outcome: BodyProblem | undefined;
+  #ended = false;
+  #discarding = false;
   /** Bytes thrown away after a refusal. */
   #discarded = 0;
   /** When the last byte came, by `performance.now()`; the server's sweep looks at it. */
   progressMs = performance.now();
 
-  constructor(incoming: IncomingMessage, memory: Memory) {
-    this.#incoming = incoming;
+  constructor(head: Pick<RequestHead, 'headers' | 'length'>, memory: Memory, source: BodySource) {
+    this.#head = head;
     this.#memory = memory;
+    this.#source = source;
   }
 
   /** Whether somebody waits for bytes of this body. */
@@ -48,36 +61,72 @@ export class BodyReader {
     return this.#settle !== undefined;
   }
 
+  /** Whether bytes have somewhere to go. */
+  get wanted(): boolean {
+    return this.#settle !== undefined || this.#discarding;
+  }
+
   async read(options: ReadOptions): Promise<Body | BodyProblem> {
-    const { headers } = this.#incoming;
-    const name = headers['content-encoding']?.trim().toLowerCase() || 'identity';
+    const { headers, length } = this.#head;
+    const name = headers['content-encoding']?.toLowerCase() || 'identity';
     const encoding = ENCODINGS[name];
     if (!encoding)
-      return this.#refuse(
-        problem('unsupported_encoding', `content-encoding must be one of: ${Object.keys(ENCODINGS).join(', ')}`),
-      );
-    const declared = headers['content-length'];
-    const length = declared === undefined ? CHUNKED_START_BYTES : Number(declared);
-    if (declared !== undefined && length > options.maxBytes) return this.#refuse(tooLarge(options.maxBytes));
-    this.#slab = this.#lease(length);
-    if (!this.#slab) return this.#refuse(noMemory);
+      return problem('unsupported_encoding', `content-encoding must be one of: ${Object.keys(ENCODINGS).join(', ')}`);
+    if (length !== undefined && length > options.maxBytes) return tooLarge(options.maxBytes);
+    this.#slab = this.#lease(length ?? CHUNKED_START_BYTES);
+    if (!this.#slab) return noMemory;
     this.#maxBytes = options.maxBytes;
-    const outcome = await new Promise<BodyProblem | undefined>(resolve => {
-      this.#settle = resolve;
+    if (!this.#ended) {
+      const settled = Promise.withResolvers<void>();
+      this.#settle = outcome => {
+        this.#outcome = outcome;
+        settled.resolve();
+      };
       this.progressMs = performance.now();
-      this.#incoming
-        .on('data', this.#onData)
-        .on('end', this.#onEnd)
-        .on('close', this.#onClose)
-        .on('error', this.#onClose);
-    });
-    if (outcome) return outcome;
-    return this.#body(this.#slab.bytes.subarray(0, this.#used), encoding, options);
+      this.#source.flow();
+      if (this.reading) await settled.promise;
+    }
+    return this.#outcome ?? this.#body(this.#slab.bytes.subarray(0, this.#used), encoding, options);
+  }
+
+  /** The next bytes, which are copied. */
+  take(bytes: Buffer, from: number, to: number): void {
+    this.progressMs = performance.now();
+    const count = to - from;
+    if (!this.#settle) {
+      this.#discarded += count;
+      if (this.#discarded > MAX_DISCARD_BYTES) this.#source.giveUp();
+      return;
+    }
+    const needed = this.#used + count;
+    if (needed > this.#maxBytes) this.#stop(tooLarge(this.#maxBytes));
+    else if (!this.#grow(needed)) this.#stop(noMemory);
+    else {
+      bytes.copy(this.#slab!.bytes, this.#used, from, to);
+      this.#used = needed;
+    }
+  }
+
+  /** The body is complete. */
+  end(): void {
+    this.#ended = true;
+    this.#finish(undefined);
+  }
+
+  /** Nothing more will come. */
+  close(): void {
+    this.#finish(problem('body_aborted', 'the body ended before its length'));
+  }
+
+  /** The answer is out: what is left of the body is thrown away, up to a bound, so that the sender reads it. */
+  discard(): void {
+    this.#discarding = true;
+    this.#source.flow();
   }
 
   /** Called by the server's sweep when nothing came for too long. */
   stalled(): void {
-    this.#finish(problem('body_timeout', 'the body did not arrive in time'));
+    this.#stop(problem('body_timeout', 'the body did not arrive in time'));
   }
 
   /** Gives every slab back; from here on nothing of this body may be read. */
@@ -119,49 +168,27 @@ export class BodyReader {
     return this.#body(slab.bytes.subarray(0, plain.length), 'identity', options);
   }
 
-  readonly #onData = (chunk: Buffer): void => {
-    this.progressMs = performance.now();
-    if (!this.#settle) {
-      this.#discard(chunk.length);
-      return;
-    }
-    const needed = this.#used + chunk.length;
-    if (needed > this.#slab!.bytes.length || needed > this.#maxBytes) {
-      if (needed > this.#maxBytes) {
-        this.#finish(tooLarge(this.#maxBytes));
-        return;
-      }
-      const larger = this.#lease(Math.min(this.#maxBytes, Math.max(needed, this.#slab!.bytes.length * 2)));
-      if (!larger) {
-        this.#finish(noMemory);
-        return;
-      }
-      this.#slab!.bytes.copy(larger.bytes, 0, 0, this.#used);
-      this.#slabs.splice(this.#slabs.indexOf(this.#slab!), 1);
-      this.#memory.release(this.#slab!.bytes);
-      this.#slab = larger;
-    }
-    chunk.copy(this.#slab!.bytes, this.#used);
-    this.#used = needed;
-  };
+  /** Whether there is room for this many bytes; a body of unknown length moves into a larger slab. */
+  #grow(needed: number): boolean {
+    const slab = this.#slab!;
+    if (needed <= slab.bytes.length) return true;
+    const larger = this.#lease(Math.min(this.#maxBytes, Math.max(needed, slab.bytes.length * 2)));
+    if (!larger) return false;
+    slab.bytes.copy(larger.bytes, 0, 0, this.#used);
+    this.#slabs.splice(this.#slabs.indexOf(slab), 1);
+    this.#memory.release(slab.bytes);
+    this.#slab = larger;
+    return true;
+  }
 
-  readonly #onEnd = (): void => this.#finish(undefined);
-
-  readonly #onClose = (): void => this.#finish(problem('body_aborted', 'the body ended before its length'));
+  #stop(outcome: BodyProblem): void {
+    this.#discarding = true;
+    this.#finish(outcome);
+  }
 
   #finish(outcome: BodyProblem | undefined): void {
     const settle = this.#settle;
     this.#settle = undefined;
     settle?.(outcome);
-  }
-
-  #refuse(outcome: BodyProblem): BodyProblem {
-    this.#incoming.on('data', this.#onData).on('error', () => {});
-    return outcome;
-  }
-
-  #discard(count: number): void {
-    this.#discarded += count;
-    if (this.#discarded > MAX_DISCARD_BYTES) this.#incoming.destroy();
   }
 }

@@ -1,20 +1,18 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { Instrument, Listen, Logger, Memory, Protocol, Request, Response, Route } from '../api/index.ts';
 import { authorization, authorized, challenge } from './auth.ts';
-import { BodyReader } from './body.ts';
 import { parseEndpoint } from './endpoint.ts';
+import { AcceptedConnection, type AcceptedRequest, type Accepting } from './http1/accepted.ts';
+import type { RequestHead } from './http1/head.ts';
 
-/** Longest request head, bytes; `name` of /ingest holds all labels, and a gateway in front may add headers. */
-const MAX_HEAD_BYTES = 32 * 1024;
-/** Longest time for a request head, ms. */
-const HEAD_TIMEOUT_MS = 10_000;
-/** An idle connection is kept this long, ms: longer than Go's clients keep theirs (90 s), so that the client closes first. */
-const KEEP_ALIVE_MS = 120_000;
-/** How often stalled bodies are looked for, ms. */
+/** How often connections that do not move are looked for, ms. */
 const SWEEP_MS = 1000;
+/** Time for a TLS handshake, ms. */
+const HANDSHAKE_MS = 10_000;
+/** Connections that may wait to be accepted; the system's own bound is often 4096. */
+const BACKLOG = 4096;
 
 /** One protocol of one owner on a port. */
 export interface Binding {
@@ -35,31 +33,32 @@ export interface ServerParts {
 }
 
 /** An open port: routes requests to the bindings on it. */
-export class PortServer {
+export class PortServer implements Accepting {
   readonly endpoint: string;
+  readonly memory: Memory;
+  readonly stallMs: number;
   bindings: readonly Binding[] = [];
+  closing = false;
   readonly #of: ServerParts;
   readonly #server: Server;
-  readonly #reading = new Set<BodyReader>();
+  readonly #connections = new Set<AcceptedConnection>();
   readonly #sweep: NodeJS.Timeout;
 
   constructor(at: Listen, of: ServerParts) {
     this.endpoint = at.endpoint;
+    this.memory = of.memory;
+    this.stallMs = of.stallMs;
     this.#of = of;
-    const options = {
-      maxHeaderSize: MAX_HEAD_BYTES,
-      headersTimeout: HEAD_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      // Slow bodies are the sweep's: it answers in the protocol's own form.
-      requestTimeout: 0,
-      connectionsCheckingInterval: SWEEP_MS,
-      noDelay: true,
+    const accept = (socket: Socket) => {
+      if (this.closing) socket.destroy();
+      else this.#connections.add(new AcceptedConnection(socket, this));
     };
-    const onRequest = (incoming: IncomingMessage, outgoing: ServerResponse) => void this.#serve(incoming, outgoing);
     this.#server = at.tls
       ? createTlsServer(
           {
-            ...options,
+            allowHalfOpen: true,
+            handshakeTimeout: HANDSHAKE_MS,
+            ALPNProtocols: ['http/1.1'],
             cert: readFileSync(at.tls.cert_file),
             key: readFileSync(at.tls.key_file),
             ...(at.tls.client_ca_file !== undefined && {
@@ -68,11 +67,14 @@ export class PortServer {
               rejectUnauthorized: true,
             }),
           },
-          onRequest,
+          accept,
         )
-      : createServer(options, onRequest);
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => this.#badHead(error, socket));
-    this.#sweep = setInterval(() => this.#sweepStalled(), SWEEP_MS);
+      : // Paused, so that nothing is read before the connection has its own reader.
+        createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
+    this.#sweep = setInterval(() => {
+      const nowMs = performance.now();
+      for (const connection of this.#connections) connection.sweep(nowMs);
+    }, SWEEP_MS);
     this.#sweep.unref();
   }
 
@@ -93,7 +95,7 @@ export class PortServer {
         reject(new Error(`cannot listen on ${this.endpoint}: ${why}`, { cause: error }));
       };
       this.#server.once('error', failed);
-      this.#server.listen({ port, ...(host !== '' && { host }) }, () => {
+      this.#server.listen({ port, ...(host !== '' && { host }), backlog: BACKLOG }, () => {
         this.#server.off('error', failed);
         this.#server.on('error', error => this.#of.log.error('server error', { endpoint: this.endpoint, error }));
         resolve();
@@ -101,48 +103,63 @@ export class PortServer {
     });
   }
 
-  close(): Promise<void> {
+  /** Stops accepting; connections end with the answer they wait for, and after a while without. */
+  async close(): Promise<void> {
     clearInterval(this.#sweep);
-    return new Promise(resolve => {
-      this.#server.close(() => resolve());
-      this.#server.closeIdleConnections();
-      // What is answered now ends its connection instead of waiting for another request.
-      setTimeout(() => this.#server.closeAllConnections(), SWEEP_MS).unref();
-    });
+    this.closing = true;
+    this.#server.close();
+    for (const connection of this.#connections) if (connection.idle) connection.destroy();
+    if (this.#connections.size === 0) return;
+    const drained = Promise.withResolvers<void>();
+    this.#drained = drained.resolve;
+    const late = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, SWEEP_MS);
+    await drained.promise;
+    clearTimeout(late);
+  }
+  #drained: (() => void) | undefined;
+
+  gone(connection: AcceptedConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#drained?.();
   }
 
-  async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const url = incoming.url ?? '/';
-    const mark = url.indexOf('?');
-    const path = mark < 0 ? url : url.slice(0, mark);
-    const found = this.#route(path, incoming.method ?? 'GET');
-    if ('status' in found) {
-      this.#answer(incoming, outgoing, 'none', found);
-      return;
-    }
+  refused(status: number): void {
+    this.#of.requests.record(1, { protocol: 'none', code: String(status) });
+  }
+
+  bug(error: unknown): void {
+    this.#of.bugs.record(1);
+    this.#of.log.error('answer could not be written, this is a bug', { error: error as Error, stack: true });
+  }
+
+  async serve(accepted: AcceptedRequest): Promise<Response> {
+    const { head } = accepted;
+    const found = this.#route(head.path, head.method);
+    if ('status' in found) return this.#counted('none', found);
     const { binding, route } = found;
     const protocol = binding.protocol.name;
     binding.inFlight++;
-    const body = new BodyReader(incoming, this.#of.memory);
-    this.#reading.add(body);
     try {
-      const refused = this.#unauthorized(binding, incoming);
-      const request = new NodeRequest(incoming, outgoing, path, mark < 0 ? '' : url.slice(mark + 1), body);
-      const response = refused ?? (await route.handle(request));
-      this.#answer(incoming, outgoing, protocol, response);
+      const refused = this.#unauthorized(binding, head);
+      return this.#counted(protocol, refused ?? (await route.handle(new PortRequest(accepted))));
     } catch (error) {
       this.#of.bugs.record(1);
-      this.#of.log.error('request handler threw, this is a bug', { protocol, error, stack: true });
-      this.#answer(incoming, outgoing, protocol, {
+      this.#of.log.error('request handler threw, this is a bug', { protocol, error: error as Error, stack: true });
+      return this.#counted(protocol, {
         status: 500,
         headers: { 'content-type': 'application/json' },
         body: '{"code":"internal","message":"internal error"}',
       });
     } finally {
-      body.release();
-      this.#reading.delete(body);
       if (--binding.inFlight === 0) binding.idle?.();
     }
+  }
+
+  #counted(protocol: string, response: Response): Response {
+    this.#of.requests.record(1, { protocol, code: String(response.status) });
+    return response;
   }
 
   #route(path: string, method: string): { binding: Binding; route: Route } | Response {
@@ -166,94 +183,51 @@ export class PortServer {
     return { status: 404, headers, body: `nothing is served at this path; here are:\n${[...paths].join('\n')}\n` };
   }
 
-  #unauthorized({ at, expected }: Binding, incoming: IncomingMessage): Response | undefined {
-    if (!at.auth || !expected || authorized(expected(), incoming.headers.authorization)) return undefined;
+  #unauthorized({ at, expected }: Binding, { headers }: RequestHead): Response | undefined {
+    if (!at.auth || !expected || authorized(expected(), headers.authorization)) return undefined;
     return {
       status: 401,
       headers: { 'content-type': 'application/json', 'www-authenticate': challenge(at.auth) },
       body: '{"code":"unauthenticated","message":"missing or wrong credentials"}',
     };
   }
-
-  #answer(
-    incoming: IncomingMessage,
-    outgoing: ServerResponse,
-    protocol: string,
-    { status, headers, body }: Response,
-  ): void {
-    this.#of.requests.record(1, { protocol, code: String(status) });
-    if (outgoing.destroyed) return;
-    const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    // What is left of the body is thrown away, up to a bound and while it keeps coming, so that the sender reads the answer.
-    if (!incoming.complete) {
-      incoming.resume();
-      // After node's own listener, which gives the connection the time of an idle one.
-      outgoing.once('finish', () => incoming.complete || incoming.setTimeout(this.#of.stallMs));
-    }
-    // Who was too slow is not waited for again (RFC 9110 section 15.5.9).
-    const close = status === 408 ? { connection: 'close' } : undefined;
-    outgoing.writeHead(status, { ...headers, ...close, 'content-length': length });
-    outgoing.end(body);
-  }
-
-  #badHead(error: NodeJS.ErrnoException, socket: Socket): void {
-    const status =
-      error.code === 'HPE_HEADER_OVERFLOW'
-        ? '431 Request Header Fields Too Large'
-        : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-          ? '408 Request Timeout'
-          : '400 Bad Request';
-    this.#of.requests.record(1, { protocol: 'none', code: status.slice(0, 3) });
-    if (!socket.writable || socket.destroyed) return;
-    socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`);
-  }
-
-  #sweepStalled(): void {
-    const before = performance.now() - this.#of.stallMs;
-    for (const body of this.#reading) if (body.reading && body.progressMs < before) body.stalled();
-  }
 }
 
-/** A node:http request as components see it. */
-class NodeRequest implements Request {
-  readonly path: string;
-  readonly query: string;
-  readonly #incoming: IncomingMessage;
-  readonly #outgoing: ServerResponse;
-  readonly #body: BodyReader;
+/** A request as components see it. */
+class PortRequest implements Request {
+  readonly #accepted: AcceptedRequest;
   #abort: AbortController | undefined;
 
-  constructor(incoming: IncomingMessage, outgoing: ServerResponse, path: string, query: string, body: BodyReader) {
-    this.#incoming = incoming;
-    this.#outgoing = outgoing;
-    this.path = path;
-    this.query = query;
-    this.#body = body;
+  constructor(accepted: AcceptedRequest) {
+    this.#accepted = accepted;
   }
 
   get method(): string {
-    return this.#incoming.method ?? 'GET';
+    return this.#accepted.head.method;
+  }
+  get path(): string {
+    return this.#accepted.head.path;
+  }
+  get query(): string {
+    return this.#accepted.head.query;
   }
   get headers(): Request['headers'] {
-    return this.#incoming.headers;
+    return this.#accepted.head.headers;
   }
   get remote(): string {
-    return this.#incoming.socket.remoteAddress ?? '';
+    return this.#accepted.remote;
   }
   /** Made on first use: most requests are answered before anybody asks. */
   get abort(): AbortSignal {
     if (!this.#abort) {
       const abort = new AbortController();
       this.#abort = abort;
-      // Of the response, not of the socket: a socket serves many requests and would collect a listener for each.
-      this.#outgoing.once('close', () => {
-        if (!this.#outgoing.writableFinished) abort.abort();
-      });
+      this.#accepted.onGone(() => abort.abort());
     }
     return this.#abort.signal;
   }
   read(options: Parameters<Request['read']>[0]): ReturnType<Request['read']> {
-    return this.#body.read(options);
+    return this.#accepted.body.read(options);
   }
 }
 

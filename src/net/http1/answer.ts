@@ -1,14 +1,12 @@
-// HTTP/1.1 answers as a client reads them (RFC 9112 sections 4, 6 and 7), from chunks cut anywhere.
+// HTTP/1.1 answers as a client reads them (RFC 9112 sections 4, 6 and 7), from pieces cut anywhere.
+import { Chunked } from './chunked.ts';
 
 /** Longest status line and headers of an answer, bytes; as node:http has it. */
 const MAX_HEAD_BYTES = 16 * 1024;
-/** Longest line that announces a chunk, or trailer line, bytes: sixteen digits and room for extensions nobody sends. */
-const MAX_LINE_BYTES = 1024;
 /** What is kept of an answer's body, bytes: enough for any error text. The rest is read and thrown away. */
 export const MAX_ANSWER_BYTES = 64 * 1024;
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
-const LF = 0x0a;
 const NO_BODY = Buffer.alloc(0);
 
 export type AnswerHeaders = Record<string, string | undefined>;
@@ -24,7 +22,7 @@ export class AnswerError extends Error {
 
 const malformed = (what: string) => new AnswerError('ANSWER_MALFORMED', what);
 
-type State = 'head' | 'length' | 'close' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'trailer' | 'done';
+type State = 'head' | 'length' | 'close' | 'chunked' | 'done';
 
 /** Reads one answer after the other from a connection. */
 export class AnswerReader {
@@ -34,8 +32,9 @@ export class AnswerReader {
   reusable = false;
   #state: State = 'head';
   #head = '';
-  #line = '';
-  /** Of the body or chunk, bytes still to come. */
+  #known: AnswerHead | undefined;
+  #chunked = new Chunked();
+  /** Of the body, bytes still to come. */
   #left = 0;
   #kept = 0;
   #body: Buffer[] = [];
@@ -72,15 +71,17 @@ export class AnswerReader {
           at = this.#readHead(bytes, at);
           break;
         case 'length':
-        case 'chunk-data':
           at = this.#readData(bytes, at);
+          break;
+        case 'chunked':
+          at = this.#readChunks(bytes, at);
           break;
         case 'close':
           this.#keep(bytes, at, bytes.length);
           at = bytes.length;
           break;
         default:
-          at = this.#readLine(bytes, at);
+          this.#state satisfies never;
       }
     }
     if (at < bytes.length) this.reusable = false;
@@ -114,38 +115,25 @@ export class AnswerReader {
     return at + end + HEAD_END.length - before;
   }
 
-  #parseHead(head: string): void {
-    const lines = head.split('\r\n');
-    const status = /^HTTP\/1\.([01]) (\d{3})(?: |$)/.exec(lines[0]!);
-    if (!status) throw malformed('the answer does not begin with an HTTP/1.1 status line');
-    const headers: AnswerHeaders = {};
-    for (let n = 1; n < lines.length; n++) {
-      const line = lines[n]!;
-      const colon = line.indexOf(':');
-      if (colon <= 0 || line[colon - 1] === ' ') throw malformed('a header line of the answer has no name');
-      const name = line.slice(0, colon).toLowerCase();
-      const value = line.slice(colon + 1).trim();
-      headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
-    }
-    this.status = Number(status[2]);
-    // Interim answers (100, 103) stand in front of the one that counts; nobody asked for 101.
-    if (this.status < 200) {
-      if (this.status === 101) throw malformed('the store wants to switch protocols');
-      return;
-    }
+  #parseHead(text: string): void {
+    // Answers of one store differ in their date, once a second.
+    if (text !== this.#known?.text) this.#known = parseHead(text);
+    const { status, headers, reusable } = this.#known;
+    this.status = status;
+    // Interim answers (100, 103) stand in front of the one that counts.
+    if (status < 200) return;
     this.headers = headers;
-    const connection = headers.connection?.toLowerCase() ?? '';
-    this.reusable = status[1] === '1' ? !connection.includes('close') : connection.includes('keep-alive');
+    this.reusable = reusable;
     this.#expectBody(headers);
   }
-
   #expectBody(headers: AnswerHeaders): void {
     const coding = headers['transfer-encoding'];
     if (this.status === 204 || this.status === 304) this.#state = 'done';
     else if (coding !== undefined) {
       // A length beside it is how requests are smuggled: the connection ends here.
       if (headers['content-length'] !== undefined) this.reusable = false;
-      this.#state = /(?:^|,)\s*chunked$/i.test(coding) ? 'chunk-size' : 'close';
+      this.#state = /(?:^|,)\s*chunked$/i.test(coding) ? 'chunked' : 'close';
+      this.#chunked = new Chunked();
     } else if (headers['content-length'] === undefined) this.#state = 'close';
     else {
       if (!/^\d{1,15}$/.test(headers['content-length']))
@@ -160,30 +148,19 @@ export class AnswerReader {
     const end = Math.min(bytes.length, at + this.#left);
     this.#keep(bytes, at, end);
     this.#left -= end - at;
-    if (this.#left === 0) this.#state = this.#state === 'length' ? 'done' : 'chunk-end';
+    if (this.#left === 0) this.#state = 'done';
     return end;
   }
 
-  #readLine(bytes: Buffer, at: number): number {
-    const found = bytes.indexOf(LF, at);
-    const end = found < 0 ? bytes.length : found;
-    if (this.#line.length + end - at > MAX_LINE_BYTES) throw malformed('a line between chunks is too long');
-    this.#line += bytes.toString('latin1', at, end);
-    if (found < 0) return end;
-    const line = this.#line.endsWith('\r') ? this.#line.slice(0, -1) : this.#line;
-    this.#line = '';
-    if (this.#state === 'chunk-end') {
-      if (line !== '') throw malformed('a chunk is longer than announced');
-      this.#state = 'chunk-size';
-    } else if (this.#state === 'trailer') {
-      if (line === '') this.#state = 'done';
-    } else {
-      const size = /^([0-9a-fA-F]{1,12})[ \t]*(?:;|$)/.exec(line)?.[1];
-      if (size === undefined) throw malformed('the size of a chunk is no number');
-      this.#left = Number.parseInt(size, 16);
-      this.#state = this.#left === 0 ? 'trailer' : 'chunk-data';
+  #readChunks(bytes: Buffer, at: number): number {
+    let end: number;
+    try {
+      end = this.#chunked.feed(bytes, at, (from, to) => this.#keep(bytes, from, to));
+    } catch (error) {
+      throw malformed((error as Error).message);
     }
-    return end + 1;
+    if (this.#chunked.done) this.#state = 'done';
+    return end;
   }
 
   #keep(bytes: Buffer, from: number, to: number): void {
@@ -192,4 +169,31 @@ export class AnswerReader {
     this.#body.push(Buffer.from(bytes.subarray(from, end)));
     this.#kept += end - from;
   }
+}
+
+interface AnswerHead {
+  readonly text: string;
+  readonly status: number;
+  readonly headers: AnswerHeaders;
+  readonly reusable: boolean;
+}
+
+function parseHead(text: string): AnswerHead {
+  const lines = text.split('\r\n');
+  const [, minor, digits] = /^HTTP\/1\.([01]) (\d{3})(?: |$)/.exec(lines[0]!) ?? [];
+  const status = Number(digits);
+  if (digits === undefined || status < 100) throw malformed('the answer does not begin with an HTTP/1.1 status line');
+  if (status === 101) throw malformed('the store wants to switch protocols');
+  const headers: AnswerHeaders = Object.create(null);
+  for (let n = 1; n < lines.length; n++) {
+    const line = lines[n]!;
+    const colon = line.indexOf(':');
+    if (colon <= 0 || line[colon - 1] === ' ') throw malformed('a header line of the answer has no name');
+    const name = line.slice(0, colon).toLowerCase();
+    const value = line.slice(colon + 1).trim();
+    headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
+  }
+  const connection = headers.connection?.toLowerCase() ?? '';
+  const reusable = minor === '1' ? !connection.includes('close') : connection.includes('keep-alive');
+  return { text, status, headers, reusable };
 }

@@ -1,0 +1,357 @@
+import { Socket } from 'node:net';
+import type { Memory, Response } from '../../api/index.ts';
+import { BodyReader } from '../body.ts';
+import { Chunked } from './chunked.ts';
+import { HeadError, parseRequestHead, type RequestHead } from './head.ts';
+import { responseHead } from './response.ts';
+
+/** Longest request head, bytes; `name` of /ingest holds all labels, and a gateway in front may add headers. */
+const MAX_HEAD_BYTES = 32 * 1024;
+/** Longest time for a request head, ms. */
+const HEAD_TIMEOUT_MS = 10_000;
+/** An idle connection is kept this long, ms: longer than Go's clients keep theirs (90 s), so that the client closes first. */
+const KEEP_ALIVE_MS = 120_000;
+/** What is kept of requests that come before the present one is answered, bytes; beyond it the sender is made to wait. */
+const MAX_HELD_BYTES = 64 * 1024;
+/** Bytes that are read at once. One buffer serves all connections, since each read is used up before the next. */
+const READ_BYTES = 256 * 1024;
+const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
+const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+
+/** What a connection needs of the port that accepted it. */
+export interface Accepting {
+  readonly memory: Memory;
+  /** Time without a byte after which a sender is given up, ms. */
+  readonly stallMs: number;
+  /** Whether the port closes, so that no connection is to be kept. */
+  readonly closing: boolean;
+  /** Answers one request; never rejects. */
+  serve(request: AcceptedRequest): Promise<Response>;
+  /** Told of a request that could not be read. */
+  refused(status: number): void;
+  /** Told of an answer that could not be written. */
+  bug(thrown: unknown): void;
+  gone(connection: AcceptedConnection): void;
+}
+
+/** One request as it arrived. */
+export interface AcceptedRequest {
+  readonly head: RequestHead;
+  readonly body: BodyReader;
+  readonly remote: string;
+  /** Calls back once if the sender goes away before it has its answer. */
+  onGone(listener: () => void): void;
+}
+
+type Phase = 'head' | 'body' | 'answer' | 'closing';
+
+/**
+ * A connection of a sender, HTTP/1.1, one request after the other. Bodies go from one static buffer into slabs: nothing is
+ * allocated per read, which is what makes V8 collect under node:http (specifications of performance, section 4).
+ */
+export class AcceptedConnection {
+  readonly #socket: Socket;
+  readonly #of: Accepting;
+  #phase: Phase = 'head';
+  #headText = '';
+  #request: Incoming | undefined;
+  /** Of a body with a length, bytes still to come. */
+  #left = 0;
+  #chunked: Chunked | undefined;
+  /** Whether the answer of the present request is out. */
+  #answered = false;
+  /** Bytes that nobody can take yet. */
+  #held: Buffer | undefined;
+  /** When the last byte came or went, or the phase began. */
+  #activeMs = performance.now();
+  #ended = false;
+
+  constructor(accepted: Socket, of: Accepting) {
+    this.#of = of;
+    this.#socket = reading(accepted, bytes => this.#read(bytes));
+    this.#socket.setNoDelay(true);
+    this.#socket.on('error', () => this.#socket.destroy());
+    this.#socket.on('end', () => this.#end());
+    this.#socket.on('close', () => this.#close());
+  }
+
+  /** Whether no request is under way. */
+  get idle(): boolean {
+    return this.#phase === 'head' && this.#headText === '';
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Called now and then: gives up what does not move. */
+  sweep(nowMs: number): void {
+    const { stallMs } = this.#of;
+    const quietMs = nowMs - this.#activeMs;
+    const body = this.#request?.body;
+    if (this.#phase === 'head') {
+      if (this.#headText !== '' && quietMs > HEAD_TIMEOUT_MS) this.#refuse(new HeadError(408, 'the head is too slow'));
+      else if (this.#headText === '' && quietMs > KEEP_ALIVE_MS) this.#socket.destroy();
+    } else if (this.#phase === 'closing') {
+      if (quietMs > stallMs) this.#socket.destroy();
+    } else if (body?.wanted && nowMs - body.progressMs > stallMs) {
+      if (body.reading) body.stalled();
+      else this.#socket.destroy();
+    }
+  }
+
+  #read(bytes: Buffer): void {
+    if (this.#held) {
+      this.#hold(bytes);
+      return;
+    }
+    const at = this.#consume(bytes, 0);
+    if (at < bytes.length) this.#hold(bytes.subarray(at));
+  }
+
+  #hold(bytes: Buffer): void {
+    this.#held = this.#held ? Buffer.concat([this.#held, bytes]) : Buffer.from(bytes);
+    if (this.#held.length > MAX_HELD_BYTES) this.#socket.pause();
+  }
+
+  /** Goes on with what was held back. */
+  #flow(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held) {
+      const at = this.#consume(held, 0);
+      if (at < held.length) this.#held = held.subarray(at);
+    }
+    if (!this.#held && this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  /** Takes what the present phase can take; returns where it stopped. */
+  #consume(bytes: Buffer, start: number): number {
+    let at = start;
+    while (at < bytes.length) {
+      if (this.#phase === 'head') at = this.#readHead(bytes, at);
+      else if (this.#phase === 'body') {
+        if (!this.#request!.body.wanted) return at;
+        at = this.#readBody(bytes, at);
+      } else if (this.#phase === 'closing') {
+        this.#activeMs = performance.now();
+        return bytes.length;
+      } else return at;
+    }
+    return at;
+  }
+
+  #readHead(bytes: Buffer, start: number): number {
+    let at = start;
+    // Empty lines before a request are passed over (RFC 9112 section 2.2).
+    if (this.#headText === '') while (bytes[at] === 0x0d || bytes[at] === 0x0a) at++;
+    const before = this.#headText.length;
+    if (before === 0) {
+      if (at === bytes.length) return at;
+      const end = bytes.indexOf(HEAD_END, at);
+      if (end >= 0 && end - at <= MAX_HEAD_BYTES) {
+        this.#begin(bytes.toString('latin1', at, end));
+        return end + HEAD_END.length;
+      }
+      this.#activeMs = performance.now();
+    }
+    const room = MAX_HEAD_BYTES + HEAD_END.length - before;
+    this.#headText += bytes.toString('latin1', at, Math.min(bytes.length, at + room));
+    const end = this.#headText.indexOf('\r\n\r\n', Math.max(0, before - HEAD_END.length));
+    if (end < 0) {
+      if (bytes.length - at >= room)
+        this.#refuse(new HeadError(431, `the request head is longer than ${MAX_HEAD_BYTES} bytes`));
+      return bytes.length;
+    }
+    const text = this.#headText.slice(0, end);
+    this.#headText = '';
+    this.#begin(text);
+    return at + end + HEAD_END.length - before;
+  }
+
+  #begin(text: string): void {
+    let head: RequestHead;
+    try {
+      head = parseRequestHead(text);
+    } catch (error) {
+      if (!(error instanceof HeadError)) throw error;
+      this.#refuse(error);
+      return;
+    }
+    const request = new Incoming(head, this.#of.memory, this.#socket, () => this.#wanted(request));
+    this.#request = request;
+    this.#answered = false;
+    this.#left = head.length ?? 0;
+    this.#chunked = head.length === undefined ? new Chunked() : undefined;
+    this.#phase = 'body';
+    if (head.length === 0) this.#bodyEnded(request);
+    void this.#of.serve(request).then(response => this.#answer(request, response));
+  }
+
+  #wanted(request: Incoming): void {
+    if (this.#request !== request || this.#phase !== 'body') return;
+    if (request.head.expectsContinue && !this.#answered && !request.continued) {
+      request.continued = true;
+      this.#socket.write(CONTINUE, 'latin1');
+    }
+    this.#flow();
+  }
+
+  #readBody(bytes: Buffer, at: number): number {
+    const { body } = this.#request!;
+    if (!this.#chunked) {
+      const end = Math.min(bytes.length, at + this.#left);
+      this.#left -= end - at;
+      body.take(bytes, at, end);
+      if (this.#left === 0) this.#bodyEnded(this.#request!);
+      return end;
+    }
+    try {
+      const end = this.#chunked.feed(bytes, at, (from, to) => body.take(bytes, from, to));
+      if (this.#chunked.done) this.#bodyEnded(this.#request!);
+      return end;
+    } catch (error) {
+      body.close();
+      this.#refuse(new HeadError(400, (error as Error).message));
+      return bytes.length;
+    }
+  }
+
+  #bodyEnded(request: Incoming): void {
+    this.#phase = 'answer';
+    request.body.end();
+    if (this.#answered) this.#next();
+  }
+
+  #answer(request: Incoming, response: Response): void {
+    request.body.release();
+    if (this.#request !== request || this.#socket.destroyed || this.#phase === 'closing') return;
+    this.#answered = true;
+    request.answered = true;
+    const { head } = request;
+    // Who was too slow is not waited for again (RFC 9110 section 15.5.9).
+    // Nor is who waits for a 100 that never came: whether its body follows is not known.
+    const unsure = head.expectsContinue && !request.continued && this.#phase === 'body';
+    const last = this.#ended && !this.#held;
+    const keep = head.keepAlive && !this.#of.closing && !last && !unsure && response.status !== 408;
+    this.#write(response, keep, head.method === 'HEAD');
+    if (!keep) this.#finish();
+    else if (this.#phase === 'answer') this.#next();
+    else request.body.discard();
+  }
+
+  #write(response: Response, keep: boolean, headOnly: boolean): void {
+    const keptMs = keep ? KEEP_ALIVE_MS : 0;
+    const socket = this.#socket;
+    let text: string;
+    try {
+      text = responseHead(response, keptMs);
+    } catch (error) {
+      this.#of.bug(error);
+      socket.write(responseHead({ status: 500 }, keptMs), 'latin1');
+      return;
+    }
+    if (response.body === undefined || headOnly) {
+      socket.write(text, 'latin1');
+      return;
+    }
+    socket.cork();
+    socket.write(text, 'latin1');
+    socket.write(response.body);
+    socket.uncork();
+  }
+
+  #next(): void {
+    this.#request = undefined;
+    this.#phase = 'head';
+    this.#activeMs = performance.now();
+    if (this.#held) this.#flow();
+    else if (this.#ended) this.#socket.destroySoon();
+    else if (this.#socket.isPaused()) this.#socket.resume();
+  }
+
+  /** Closes our side and throws away what comes until the other side has read the answer and closes too. */
+  #finish(): void {
+    this.#phase = 'closing';
+    this.#activeMs = performance.now();
+    this.#socket.end();
+    this.#flow();
+    if (this.#ended) this.#socket.destroySoon();
+  }
+
+  #refuse({ status, message }: HeadError): void {
+    this.#of.refused(status);
+    if (!this.#answered || this.#phase === 'head') {
+      const body = `${message}\n`;
+      const response: Response = { status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body };
+      this.#socket.write(responseHead(response, 0) + body, 'latin1');
+    }
+    this.#finish();
+  }
+
+  /** The sender has closed its side: after a whole request it still waits for the answer. */
+  #end(): void {
+    this.#ended = true;
+    if (this.#phase === 'answer') return;
+    this.#request?.body.close();
+    if (this.#phase !== 'body' || this.#answered) this.#socket.destroySoon();
+  }
+
+  #close(): void {
+    this.#request?.gone();
+    this.#of.gone(this);
+  }
+}
+
+class Incoming implements AcceptedRequest {
+  readonly head: RequestHead;
+  readonly body: BodyReader;
+  /** Whether `100 Continue` was sent. */
+  continued = false;
+  answered = false;
+  readonly #socket: Socket;
+  #listener: (() => void) | undefined;
+
+  constructor(head: RequestHead, memory: Memory, socket: Socket, wanted: () => void) {
+    this.head = head;
+    this.#socket = socket;
+    this.body = new BodyReader(head, memory, { flow: wanted, giveUp: () => socket.destroy() });
+  }
+
+  get remote(): string {
+    return this.#socket.remoteAddress ?? '';
+  }
+
+  onGone(listener: () => void): void {
+    this.#listener = listener;
+    if (this.#socket.destroyed && !this.answered) listener();
+  }
+
+  gone(): void {
+    this.body.close();
+    if (!this.answered) this.#listener?.();
+  }
+}
+
+/**
+ * The same connection with reads into the static buffer. `onread` is public for sockets that connect; for accepted ones the
+ * handle has to move to a new socket, by properties that are not documented: where they are missing, plain `data` events serve.
+ */
+function reading(accepted: Socket, read: (bytes: Buffer) => void): Socket {
+  const inner = accepted as unknown as { _handle: { useUserBuffer?: unknown } | null };
+  const handle = inner._handle;
+  if (!handle || typeof handle.useUserBuffer !== 'function' || 'encrypted' in accepted) {
+    accepted.on('data', read);
+    return accepted;
+  }
+  inner._handle = null;
+  const onread = {
+    buffer: readBuffer,
+    callback: (size: number) => {
+      read(readBuffer.subarray(0, size));
+      return true;
+    },
+  };
+  return new Socket({ handle, onread, allowHalfOpen: true } as object);
+}
