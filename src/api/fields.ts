@@ -1,6 +1,7 @@
 // The scalars and blocks that every component's config is made of. Option names are fixed here once: a synonym is a review stop.
 // YAML says units in the value (30s, 64MiB), never in the key; code gets milliseconds and bytes.
 import { z } from 'zod';
+import { configuredHeaderProblem } from './http.ts';
 
 const DURATION = /^(\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 const DURATION_MS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -155,6 +156,12 @@ export const client = () => ({
   endpoint: url().describe('Base URL of the store.'),
   headers: z
     .record(z.string(), z.string())
+    .superRefine((headers, context) => {
+      for (const [name, value] of Object.entries(headers)) {
+        const message = configuredHeaderProblem(name, value);
+        if (message !== undefined) context.addIssue({ code: 'custom', path: [name], message });
+      }
+    })
     .default({})
     .describe('Headers to add to each request. `X-Scope-OrgID` here replaces the tenant of the batch.'),
   tls: clientTls().optional(),

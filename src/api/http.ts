@@ -68,3 +68,22 @@ export interface Protocol {
   readonly name: string;
   readonly routes: readonly Route[];
 }
+
+/** A header's name and value, RFC 9110 sections 5.1 and 5.5; anything else would end the line. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Headers that say how a request is written, which nobody but the client knows. */
+const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection', 'expect', 'upgrade']);
+
+/** Why a request cannot carry this header; undefined when it can. The value is not repeated: it may be a secret. */
+export function headerProblem(name: string, value: string): string | undefined {
+  if (!HEADER_NAME.test(name)) return `${JSON.stringify(name)} is no header name`;
+  if (!HEADER_VALUE.test(value)) return `the value of header ${name} holds characters that HTTP cannot say`;
+  return undefined;
+}
+
+/** Why a configuration cannot set this header; undefined when it can. */
+export function configuredHeaderProblem(name: string, value: string): string | undefined {
+  if (FRAMING.has(name.toLowerCase())) return `header ${name} cannot be configured, it depends on the request`;
+  return headerProblem(name, value);
+}

@@ -21,6 +21,7 @@ export * as fields from './fields.ts';
 export { Secret } from './fields.ts';
 export type { Clock, Health, Host, Instrument, Logger, Meter, MetricLabels, MetricOptions } from './host.ts';
 export type { Body, BodyProblem, Protocol, ReadOptions, Request, Response, Route } from './http.ts';
+export { configuredHeaderProblem, headerProblem } from './http.ts';
 export type { Drop, Result } from './result.ts';
 export { ACCEPTED, combine } from './result.ts';
 export type { Schema, SchemaIssue, SchemaResult } from './schema.ts';

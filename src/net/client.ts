@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
 import type { z } from 'zod';
-import type { Auth, fields } from '../api/index.ts';
+import { type Auth, configuredHeaderProblem, type fields, headerProblem } from '../api/index.ts';
 import { authorization } from './auth.ts';
 import { classify } from './errno.ts';
 import { type AnswerHeaders, type AnswerReader, MAX_ANSWER_BYTES } from './http1/answer.ts';
@@ -15,13 +15,7 @@ const IDLE_MS = 4_000;
 /** Taken off what a store says in `Keep-Alive: timeout`, ms: the way there and clocks that differ. */
 const IDLE_MARGIN_MS = 1_000;
 const MAX_IDLE_MS = 60_000;
-/** A header's name and value, RFC 9110 section 5.1 and 5.5; what else there is would end the line. */
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const TARGET = /^[\x21-\x7e\x80-\xff]+$/;
-/** Headers that say how a request is written, which nobody else knows. */
-const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection', 'expect', 'upgrade']);
-
 export interface HttpAnswer {
   readonly kind: 'answer';
   readonly status: number;
@@ -73,8 +67,10 @@ export class HttpClient {
     this.#prefix = endpoint.pathname.replace(/\/$/, '');
     this.#authorization = authorization(config.auth);
     const configured = Object.entries(config.headers).map(([name, value]) => [name.toLowerCase(), value] as const);
-    for (const [name] of configured)
-      if (FRAMING.has(name)) throw new TypeError(`header ${name} cannot be configured, it depends on the request`);
+    for (const [name, value] of configured) {
+      const problem = configuredHeaderProblem(name, value);
+      if (problem !== undefined) throw new TypeError(problem);
+    }
     this.#configured = new Set(configured.map(([name]) => name));
     this.#common = linesOf(
       Object.fromEntries([['host', endpoint.host], ...configured]),
@@ -230,8 +226,8 @@ function linesOf(headers: Readonly<Record<string, string>>, leaveOut: ReadonlySe
   for (const name in headers) {
     if (leaveOut.has(name)) continue;
     const value = headers[name]!;
-    if (!HEADER_NAME.test(name) || !HEADER_VALUE.test(value))
-      throw new TypeError(`header ${JSON.stringify(name)} has a name or value that HTTP cannot say`);
+    const problem = headerProblem(name, value);
+    if (problem !== undefined) throw new TypeError(problem);
     lines += `${name}: ${value}\r\n`;
   }
   return lines;

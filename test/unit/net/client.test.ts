@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { Secret } from '../../../src/api/index.ts';
@@ -101,6 +101,106 @@ test('an abort ends the request, before and while it runs', async t => {
   const failure = await pending;
   assert.ok(failure.kind === 'failure' && failure.retryable);
   assert.equal((await client.post('/', '', {}, [Buffer.from('x')], AbortSignal.abort())).kind, 'failure');
+});
+
+/** A server that speaks bytes: `serve` gets each request's text once its head is there, with the number of its connection. */
+async function scripted(t: TestContext, serve: (socket: Socket, connection: number) => void, options: object = {}) {
+  let connections = 0;
+  const server = createTcpServer(socket => {
+    const connection = ++connections;
+    socket.on('error', () => {});
+    socket.on('data', chunk => {
+      if (String(chunk).includes('POST ')) serve(socket, connection);
+    });
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const client = new HttpClient(
+    { endpoint: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`), headers: {} },
+    options,
+  );
+  t.after(async () => {
+    await client.close();
+    server.close();
+  });
+  return {
+    post: (body: Uint8Array = Buffer.from('x')) => client.post('/', '', {}, [body], signal()),
+    count: () => connections,
+  };
+}
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
+const statusOf = (outcome: Awaited<ReturnType<HttpClient['post']>>) =>
+  outcome.kind === 'answer' ? outcome.status : outcome.error.message;
+
+test('a kept connection that the store closed meanwhile costs a second connection, not the request', async t => {
+  let asked = 0;
+  const { post, count } = await scripted(t, (socket, connection) => {
+    asked++;
+    // The first connection serves once, then goes away just when it is asked again.
+    if (connection === 1 && asked > 1) socket.resetAndDestroy();
+    else socket.write(OK);
+  });
+  assert.equal(statusOf(await post()), 200);
+  assert.equal(statusOf(await post()), 200);
+  assert.deepEqual([asked, count()], [3, 2]);
+});
+
+test('a store that closes without an answer is asked once', async t => {
+  let asked = 0;
+  const { post } = await scripted(t, socket => {
+    asked++;
+    socket.end();
+  });
+  assert.match(String(statusOf(await post())), /closed by the other side/);
+  assert.equal(asked, 1);
+});
+
+test('an answer before the whole body was taken counts, and the body is let go', async t => {
+  const { post, count } = await scripted(t, socket => {
+    socket.pause();
+    socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
+  });
+  const body = Buffer.from(new SharedArrayBuffer(64 << 20));
+  assert.equal(statusOf(await post(body)), 413);
+  assert.equal(count(), 1);
+});
+
+test('more requests than connections wait for their turn', async t => {
+  const sockets: Socket[] = [];
+  const { post, count } = await scripted(
+    t,
+    socket => {
+      sockets.push(socket);
+      setImmediate(() => socket.write(OK));
+    },
+    { connections: 2 },
+  );
+  const outcomes = await Promise.all(Array.from({ length: 20 }, () => post()));
+  assert.deepEqual(new Set(outcomes.map(statusOf)), new Set([200]));
+  assert.deepEqual([count(), sockets.length], [2, 20]);
+});
+
+test('bytes that nobody asked for end the connection, not the process', async t => {
+  const { post, count } = await scripted(t, socket => socket.write(`${OK}HTTP/1.1 500 Surprise\r\n\r\n`));
+  assert.equal(statusOf(await post()), 200);
+  assert.equal(statusOf(await post()), 200);
+  assert.equal(count(), 2);
+});
+
+test('what does not speak HTTP is said so', async t => {
+  const { post } = await scripted(t, socket => socket.end('SSH-2.0-OpenSSH\r\n\r\n'));
+  assert.match(String(statusOf(await post())), /does not speak HTTP\/1\.1/);
+});
+
+test('headers that HTTP cannot say are refused before anything is sent', async t => {
+  const endpoint = new URL('http://127.0.0.1:9');
+  const made = (headers: Record<string, string>) => () => new HttpClient({ endpoint, headers });
+  assert.throws(made({ 'x-a': 'a\r\nx-b: c' }), TypeError);
+  assert.throws(made({ 'x a': 'b' }), TypeError);
+  assert.throws(made({ 'Content-Length': '3' }), /cannot be configured/);
+  const client = new HttpClient({ endpoint, headers: {} });
+  t.after(() => client.close());
+  const outcome = await client.post('/', 'a b', {}, [], signal());
+  assert.ok(outcome.kind === 'failure' && /path or query/.test(outcome.error.message));
 });
 
 test('Retry-After is seconds or a date', () => {
