@@ -30,6 +30,8 @@ export interface LogLine {
 export interface Command {
   /** The Node.js that runs the launcher. */
   readonly node?: string;
+  /** The launcher, when it is another than this checkout's. */
+  readonly launcher?: string;
   /** Arguments of `run`. */
   readonly args?: readonly string[];
 }
@@ -50,7 +52,7 @@ export class Gateway {
     this.file = file;
     this.admin = `http://127.0.0.1:${adminPort}`;
     const args = command.args ?? ['--config', file];
-    this.child = spawn(command.node ?? process.execPath, [launcher, 'run', ...args], {
+    this.child = spawn(command.node ?? process.execPath, [command.launcher ?? launcher, 'run', ...args], {
       cwd: dir,
       env: { ...process.env, FLAMEGATE_POISON_SLABS: '1' },
       // With a channel, as under the launcher: should the test die, the gateway notices and ends too.
