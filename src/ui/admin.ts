@@ -47,6 +47,7 @@ export function adminProtocol(parts: AdminParts): Protocol {
       { path: '/', method: 'GET', handle: asset('index.html', 'text/html') },
       { path: '/app.js', method: 'GET', handle: asset('app.js', 'text/javascript') },
       { path: '/style.css', method: 'GET', handle: asset('style.css', 'text/css') },
+      { path: '/icon.svg', method: 'GET', handle: asset('icon.svg', 'image/svg+xml') },
     ],
   };
 }

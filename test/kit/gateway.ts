@@ -171,7 +171,8 @@ export class Gateway {
 }
 
 function yamlOf(config: Record<string, unknown>, adminPort: number): string {
-  const service = config.service as { telemetry?: object };
-  const telemetry = { ...service.telemetry, admin: { endpoint: `127.0.0.1:${adminPort}` } };
+  const service = config.service as { telemetry?: { admin?: object } };
+  const admin = { ...service.telemetry?.admin, endpoint: `127.0.0.1:${adminPort}` };
+  const telemetry = { ...service.telemetry, admin };
   return stringify({ ...config, service: { ...service, telemetry } });
 }
