@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Attributes } from './attributes.ts';
 import type { Origin, Payload } from './payload.ts';
 
@@ -46,21 +47,42 @@ export interface Batches {
   metrics: MetricBatch;
 }
 
-/** A content hash that is computed on first use, while the bytes are still held, and shared by every envelope of the batch. */
+/**
+ * A content hash that is computed on first use, while the bytes are still held, and shared by every envelope of the batch.
+ * The parts it is made of can be handed to another thread, so that a queue hashes where it writes.
+ */
 export class BatchId {
   #hex: string | undefined;
-  readonly #compute: () => string;
-  constructor(compute: () => string) {
-    this.#compute = compute;
+  readonly #parts: () => readonly (string | Uint8Array)[];
+  /** @param parts what a second try of the same request has in common */
+  constructor(parts: () => readonly (string | Uint8Array)[]) {
+    this.#parts = parts;
+  }
+  /** One that was computed before. */
+  static of(hex: string): BatchId {
+    const id = new BatchId(() => []);
+    id.#hex = hex;
+    return id;
+  }
+  /** The hash, or what it is made of. */
+  get recipe(): string | readonly (string | Uint8Array)[] {
+    return this.#hex ?? this.#parts();
   }
   /** 40 hex digits. Costs about 0.6 µs per KB of payload the first time. */
   get hex(): string {
-    this.#hex ??= this.#compute();
+    this.#hex ??= hashOf(this.#parts());
     return this.#hex;
   }
   toString(): string {
     return this.hex;
   }
+}
+
+/** 40 hex digits. Each part counts with its length, so that bytes cannot move from one to the next unseen. */
+export function hashOf(parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash('sha1');
+  for (const part of parts) hash.update(`${part.length}\n`).update(part);
+  return hash.digest('hex');
 }
 
 /** How many items a batch counts as in metrics and drops: profiles, points, or one trace request. */

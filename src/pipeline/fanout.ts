@@ -16,7 +16,7 @@ export interface Branch {
 
 /**
  * The end of a pipeline. All branches share the batch and its bytes. Enqueueing is all or none: when one queue must refuse,
- * no exporter gets the batch; branches without a queue are asked at the same time as the queues are filled.
+ * no exporter gets the batch; branches without a queue are asked once the queues have it.
  */
 export class Fanout implements Node {
   readonly #branches: readonly Branch[];
@@ -29,7 +29,9 @@ export class Fanout implements Node {
     this.#direct = branches.filter(branch => !branch.outbox?.queued);
     const queued = branches.flatMap(branch => (branch.outbox?.queued ? [branch.outbox] : []));
     this.#outboxes = new Map(queued.map(outbox => [outbox.id, outbox]));
-    this.#stores = Map.groupBy(queued, outbox => outbox.store);
+    // Durable stores first: they can fail, and then no other has the batch yet.
+    const order = queued.toSorted((a, b) => Number(b.store.durable) - Number(a.store.durable));
+    this.#stores = Map.groupBy(order, outbox => outbox.store);
   }
 
   async consume(batch: AnyBatch, abort: AbortSignal): Promise<Result> {
@@ -52,12 +54,20 @@ export class Fanout implements Node {
         return { kind: 'refused', reason: `the queue of ${culprit} is full`, retryAfterMs: FULL_RETRY_AFTER_MS };
       writes.push({ store, rows });
     }
-    const direct = this.#direct.map(branch => branch.node.consume(batch as never, abort));
     for (const { store, rows } of writes) {
-      for (const row of await store.put(rows)) this.#outboxes.get(row.queue)?.evicted(row);
-      if (rows.length > 0) results.push({ kind: 'accepted' });
+      if (rows.length === 0) continue;
+      try {
+        const { evicted, repeated } = await store.put(rows);
+        for (const one of evicted) this.#outboxes.get(one.queue)?.evicted(one);
+        for (const queue of repeated ?? []) this.#outboxes.get(queue)?.repeated(itemsOf(batch));
+        results.push({ kind: 'accepted' });
+      } catch (error) {
+        return { kind: 'refused', reason: (error as Error).message, retryAfterMs: FULL_RETRY_AFTER_MS };
+      }
     }
-    if (direct.length > 0) results.push(...(await Promise.all(direct)));
+    // Only once every queue has it: what cannot be undone comes last.
+    if (this.#direct.length > 0)
+      results.push(...(await Promise.all(this.#direct.map(({ node }) => node.consume(batch as never, abort)))));
     return combine(itemsOf(batch), results);
   }
 

@@ -124,7 +124,7 @@ export class Service {
     try {
       if (queue === 'drain') {
         await vertex.outbox?.stop(deadline);
-        if (vertex.outbox) this.#world.store.discard(vertex.id);
+        vertex.outbox?.store.close(vertex.id);
       } else await vertex.outbox?.handOver(deadline);
       await vertex.component.stop?.(deadline);
     } catch (error) {

@@ -88,7 +88,7 @@ function create(factory: Factory, config: unknown, host: Host, next: Consumer<ne
 function frozenBatch(): ProfileBatch {
   const batch: ProfileBatch = {
     signal: 'profiles',
-    id: new BatchId(() => 'id'),
+    id: BatchId.of('id'),
     tenant: 't',
     dialect: 'pyroscope',
     receivedMs: 1,

@@ -1,47 +1,30 @@
 import type { Clock } from '../../api/index.ts';
-import { bytesOf } from '../../model/batch.ts';
+import { bytesOf, itemsOf } from '../../model/batch.ts';
 import type { Memory } from '../../model/memory.ts';
+import { Schedule, type Scheduled } from './schedule.ts';
 import {
   type AnyBatch,
   type Depth,
   type Entry,
+  type Evicted,
   type Outcome,
+  type PutResult,
   type QueueLimits,
   type Row,
   type Store,
   sizeIn,
 } from './store.ts';
 
-interface Held extends Entry {
+interface Held extends Entry, Scheduled {
   batch: AnyBatch;
   attempts: number;
   firstTryMs: number | undefined;
-  dueMs: number;
 }
-
-class Queue {
-  limits: QueueLimits;
-  used = 0;
-  bytes = 0;
-  /** Due entries, oldest first, from `head` on; the front is cut off now and then instead of shifting each time. */
-  ready: Held[] = [];
-  head = 0;
-  /** Entries that wait for their time, soonest first. Short: what failed lately. */
-  waiting: Held[] = [];
-  readonly taken = new Set<Held>();
-  readonly takers: ((entry: Held | undefined) => void)[] = [];
-  alarm: AbortController | undefined;
-  constructor(limits: QueueLimits) {
-    this.limits = limits;
-  }
-}
-
-/** How many delivered entries may stay in front of `ready` before the array is cut: amortises the copy. */
-const CUT_AFTER = 1024;
 
 /** Queues in this process's memory. Batches keep their slabs retained from `put` to `settle`. */
 export class MemoryStore implements Store {
-  readonly #queues = new Map<string, Queue>();
+  readonly durable = false;
+  readonly #queues = new Map<string, Schedule<Held>>();
   readonly #memory: Memory;
   readonly #clock: Clock;
   #key = 0;
@@ -53,90 +36,57 @@ export class MemoryStore implements Store {
 
   open(name: string, limits: QueueLimits): void {
     const queue = this.#queues.get(name);
-    if (queue) {
-      queue.limits = limits;
-      queue.used = 0;
-      for (const entry of entriesOf(queue)) queue.used += sizeIn(limits, entry.batch);
-    } else this.#queues.set(name, new Queue(limits));
+    if (queue) queue.relimit(limits, ({ batch }) => sizeIn(limits, batch.sizeBytes));
+    else this.#queues.set(name, new Schedule(limits, this.#clock));
   }
 
   full(rows: readonly Row[]): string | undefined {
-    for (const row of rows) {
-      const { limits, used } = this.#queue(row.queue);
-      if (limits.onFull === 'refuse' && used + sizeIn(limits, row.batch) > limits.capacity) return row.queue;
+    for (const { queue: name, batch } of rows) {
+      const queue = this.#queue(name);
+      if (queue.limits.onFull === 'refuse' && !queue.fits(sizeIn(queue.limits, batch.sizeBytes))) return name;
     }
     return undefined;
   }
 
-  async put(rows: readonly Row[]): Promise<readonly Row[]> {
-    let evicted: Row[] | undefined;
-    for (const row of rows) {
-      const queue = this.#queue(row.queue);
-      const size = sizeIn(queue.limits, row.batch);
-      while (queue.used + size > queue.limits.capacity) {
-        const oldest = this.#oldestIdle(queue);
+  async put(rows: readonly Row[]): Promise<PutResult> {
+    const evicted: Evicted[] = [];
+    for (const { queue: name, batch, storedMs } of rows) {
+      const queue = this.#queue(name);
+      const size = sizeIn(queue.limits, batch.sizeBytes);
+      while (!queue.fits(size)) {
+        const oldest = queue.oldestIdle;
         if (!oldest) break;
-        this.#remove(queue, oldest);
-        evicted ??= [];
-        evicted.push({ queue: row.queue, batch: oldest.batch, storedMs: oldest.storedMs });
+        queue.pull(oldest);
+        this.#forget(queue, oldest);
+        evicted.push({ queue: name, items: itemsOf(oldest.batch), storedMs: oldest.storedMs });
       }
-      if (queue.used + size > queue.limits.capacity) {
+      if (!queue.fits(size)) {
         // Everything that is left is in flight: the new batch itself is what goes.
-        evicted ??= [];
-        evicted.push(row);
+        evicted.push({ queue: name, items: itemsOf(batch), storedMs });
         continue;
       }
-      const held: Held = {
-        key: ++this.#key,
-        batch: row.batch,
-        storedMs: row.storedMs,
-        attempts: 0,
-        firstTryMs: undefined,
-        dueMs: 0,
-      };
-      this.#retain(held.batch);
-      queue.used += size;
-      queue.bytes += row.batch.sizeBytes;
-      this.#offer(queue, held);
+      const { sizeBytes: bytes } = batch;
+      const held = { key: ++this.#key, batch, size, bytes, storedMs, attempts: 0, firstTryMs: undefined, dueMs: 0 };
+      this.#retain(batch);
+      queue.reserve(held);
+      queue.add(held);
     }
-    return evicted ?? [];
+    return { evicted };
   }
 
   take(name: string, abort: AbortSignal): Promise<Entry | undefined> {
-    const queue = this.#queue(name);
-    if (abort.aborted) return Promise.resolve(undefined);
-    const next = queue.ready[queue.head];
-    if (next) {
-      queue.head++;
-      if (queue.head > CUT_AFTER) {
-        queue.ready = queue.ready.slice(queue.head);
-        queue.head = 0;
-      }
-      queue.taken.add(next);
-      return Promise.resolve(next);
-    }
-    return new Promise(resolve => {
-      const taker = (entry: Held | undefined) => {
-        abort.removeEventListener('abort', stop);
-        resolve(entry);
-      };
-      const stop = () => {
-        const at = queue.takers.indexOf(taker);
-        if (at >= 0) queue.takers.splice(at, 1);
-        resolve(undefined);
-      };
-      abort.addEventListener('abort', stop, { once: true });
-      queue.takers.push(taker);
-    });
+    return this.#queue(name).take(abort);
   }
 
   settle(name: string, entry: Entry, outcome: Outcome): void {
     const queue = this.#queues.get(name);
     const held = entry as Held;
     // A queue that was discarded meanwhile has released everything already.
-    if (!queue?.taken.delete(held)) return;
+    if (!queue?.untake(held)) return;
     switch (outcome.kind) {
       case 'done':
+      // There is no place for dead letters in memory.
+      case 'dead':
         this.#forget(queue, held);
         return;
       case 'later':
@@ -144,10 +94,10 @@ export class MemoryStore implements Store {
         held.firstTryMs = outcome.firstTryMs;
         held.dueMs = outcome.dueMs;
         if (outcome.rest) this.#shrink(queue, held, outcome.rest);
-        this.#postpone(queue, held);
+        queue.add(held);
         return;
       case 'back':
-        this.#offerFirst(queue, held);
+        queue.putBack(held);
         return;
       default:
         outcome satisfies never;
@@ -155,96 +105,35 @@ export class MemoryStore implements Store {
   }
 
   expedite(name: string): void {
-    const queue = this.#queue(name);
-    const waiting = queue.waiting.splice(0);
-    for (const held of waiting) this.#offer(queue, held);
+    this.#queue(name).expedite();
   }
 
   depth(name: string): Depth {
-    const queue = this.#queues.get(name);
-    if (!queue) return { batches: 0, bytes: 0, inFlight: 0, oldestMs: undefined };
-    let oldestMs = queue.ready[queue.head]?.storedMs;
-    for (const { storedMs } of queue.waiting) if (oldestMs === undefined || storedMs < oldestMs) oldestMs = storedMs;
-    for (const { storedMs } of queue.taken) if (oldestMs === undefined || storedMs < oldestMs) oldestMs = storedMs;
-    const batches = queue.ready.length - queue.head + queue.waiting.length + queue.taken.size;
-    return { batches, bytes: queue.bytes, inFlight: queue.taken.size, oldestMs };
+    return this.#queues.get(name)?.depth ?? { batches: 0, bytes: 0, inFlight: 0, oldestMs: undefined };
   }
 
-  discard(name: string): void {
+  /** Memory keeps nothing for later. */
+  close(name: string): void {
     const queue = this.#queues.get(name);
     if (!queue) return;
     this.#queues.delete(name);
-    queue.alarm?.abort();
-    for (const held of entriesOf(queue)) this.#release(held.batch);
-    for (const taker of queue.takers.splice(0)) taker(undefined);
-    queue.taken.clear();
+    for (const { batch } of queue.entries()) this.#release(batch);
+    queue.close();
   }
 
-  #queue(name: string): Queue {
+  #queue(name: string): Schedule<Held> {
     const queue = this.#queues.get(name);
     if (!queue) throw new Error(`queue ${name} is not open`);
     return queue;
   }
 
-  #offer(queue: Queue, held: Held): void {
-    const taker = queue.takers.shift();
-    if (!taker) {
-      queue.ready.push(held);
-      return;
-    }
-    queue.taken.add(held);
-    taker(held);
-  }
-
-  #offerFirst(queue: Queue, held: Held): void {
-    if (queue.takers.length > 0) this.#offer(queue, held);
-    else if (queue.head > 0) queue.ready[--queue.head] = held;
-    else queue.ready.unshift(held);
-  }
-
-  #postpone(queue: Queue, held: Held): void {
-    let at = queue.waiting.length;
-    while (at > 0 && queue.waiting[at - 1]!.dueMs > held.dueMs) at--;
-    queue.waiting.splice(at, 0, held);
-    if (at === 0) this.#setAlarm(queue);
-  }
-
-  /** One alarm per queue, for the entry that is due soonest. */
-  #setAlarm(queue: Queue): void {
-    queue.alarm?.abort();
-    const next = queue.waiting[0];
-    if (!next) return;
-    const alarm = new AbortController();
-    queue.alarm = alarm;
-    void this.#clock.sleep(Math.max(0, next.dueMs - this.#clock.now()), alarm.signal).then(() => {
-      if (alarm.signal.aborted) return;
-      const now = this.#clock.now();
-      while (queue.waiting[0] && queue.waiting[0].dueMs <= now) this.#offer(queue, queue.waiting.shift()!);
-      this.#setAlarm(queue);
-    });
-  }
-
-  #oldestIdle(queue: Queue): Held | undefined {
-    let oldest = queue.ready[queue.head];
-    for (const held of queue.waiting) if (!oldest || held.storedMs < oldest.storedMs) oldest = held;
-    return oldest;
-  }
-
-  #remove(queue: Queue, held: Held): void {
-    if (queue.ready[queue.head] === held) queue.head++;
-    else queue.waiting.splice(queue.waiting.indexOf(held), 1);
-    this.#forget(queue, held);
-  }
-
-  #forget(queue: Queue, held: Held): void {
-    queue.used -= sizeIn(queue.limits, held.batch);
-    queue.bytes -= held.batch.sizeBytes;
+  #forget(queue: Schedule<Held>, held: Held): void {
+    queue.forget(held);
     this.#release(held.batch);
   }
 
-  #shrink(queue: Queue, held: Held, rest: AnyBatch): void {
-    queue.used += sizeIn(queue.limits, rest) - sizeIn(queue.limits, held.batch);
-    queue.bytes += rest.sizeBytes - held.batch.sizeBytes;
+  #shrink(queue: Schedule<Held>, held: Held, rest: AnyBatch): void {
+    queue.resize(held, sizeIn(queue.limits, rest.sizeBytes), rest.sizeBytes);
     this.#retain(rest);
     this.#release(held.batch);
     held.batch = rest;
@@ -257,10 +146,4 @@ export class MemoryStore implements Store {
   #release(batch: AnyBatch): void {
     for (const bytes of bytesOf(batch)) this.#memory.release(bytes);
   }
-}
-
-function* entriesOf(queue: Queue): Generator<Held> {
-  for (let at = queue.head; at < queue.ready.length; at++) yield queue.ready[at]!;
-  yield* queue.waiting;
-  yield* queue.taken;
 }

@@ -2,12 +2,12 @@ import type { Clock, Component, Logger, OutboxConfig, Result, Sender } from '../
 import { itemsOf } from '../../model/batch.ts';
 import { Gate } from './gate.ts';
 import { retryDelayMs } from './retry.ts';
-import type { AnyBatch, Depth, Entry, Outcome, QueueLimits, Row, Store } from './store.ts';
+import type { AnyBatch, DeadReason, Depth, Entry, Evicted, Outcome, QueueLimits, Row, Store } from './store.ts';
 
 /** Time for requests in flight to end once they were aborted. */
 const CUT_GRACE_MS = 500;
 
-export type DropReason = 'queue_full' | 'max_age' | 'retries_exhausted' | 'rejected';
+export type DropReason = 'queue_full' | 'repeated' | DeadReason;
 
 export interface OutboxParts {
   readonly id: string;
@@ -85,9 +85,15 @@ export class Outbox implements Component {
   }
 
   /** Counts what `put` evicted from this queue. */
-  evicted(row: Row): void {
-    this.#of.dropped(itemsOf(row.batch), 'queue_full');
-    this.#of.log.error('queue full, oldest batch dropped', { ageMs: this.#of.clock.now() - row.storedMs });
+  evicted({ items, storedMs }: Evicted): void {
+    this.#of.dropped(items, 'queue_full');
+    this.#of.log.error('queue full, oldest batch dropped', { ageMs: this.#of.clock.now() - storedMs });
+  }
+
+  /** Counts a batch that this queue had taken lately: its sender tried again. */
+  repeated(items: number): void {
+    this.#of.dropped(items, 'repeated');
+    this.#of.log.info('batch was queued already, not taken again', { items });
   }
 
   /**
@@ -191,7 +197,7 @@ export class Outbox implements Component {
       dropped(items, 'max_age');
       log.warn('batch dropped, it waited too long', { ageMs: startedMs - entry.storedMs });
       this.#gate.undecided();
-      return { kind: 'done' };
+      return { kind: 'dead', reason: 'max_age', message: `waited longer than ${maxAgeMs} ms` };
     }
     const result = await this.#send(entry.batch, this.#cut.signal);
     if (result.kind === 'accepted') {
@@ -203,7 +209,7 @@ export class Outbox implements Component {
       this.#recovered();
       dropped(items, 'rejected');
       log.error('batch rejected by the store', { error: result.error, fault: result.fault, items });
-      return { kind: 'done' };
+      return { kind: 'dead', reason: 'rejected', message: result.error.message };
     }
     if (this.#cut.signal.aborted) {
       this.#gate.undecided();
@@ -224,7 +230,8 @@ export class Outbox implements Component {
       const owed = result.kind === 'retryable' && result.rest ? itemsOf(result.rest) : items;
       dropped(owed, 'retries_exhausted');
       log.error('batch dropped, retries are exhausted', { error, attempts: entry.attempts + 1 });
-      return { kind: 'done' };
+      const rest = result.kind === 'retryable' ? result.rest : undefined;
+      return { kind: 'dead', reason: 'retries_exhausted', message: error.message, ...(rest && { rest }) };
     }
     log.warn('export retrying', { error, attempt: entry.attempts + 1, delayMs: Math.round(delayMs) });
     this.#giveUpDrain();

@@ -28,13 +28,30 @@ export interface Entry {
   readonly firstTryMs: number | undefined;
 }
 
+/** Why a batch will never be delivered. */
+export type DeadReason = 'max_age' | 'retries_exhausted' | 'rejected';
+
 export type Outcome =
-  /** Delivered or dropped: forget it. */
+  /** Delivered: forget it. */
   | { readonly kind: 'done' }
   /** Not before `dueMs` again; `rest` when only part of the batch is still owed. */
   | { readonly kind: 'later'; readonly dueMs: number; readonly firstTryMs: number; readonly rest?: AnyBatch }
   /** The try was called off: as it was. */
-  | { readonly kind: 'back' };
+  | { readonly kind: 'back' }
+  /** Given up: a durable store keeps it as a dead letter. `rest` is what of it was not delivered, all when absent. */
+  | { readonly kind: 'dead'; readonly reason: DeadReason; readonly message: string; readonly rest?: AnyBatch };
+
+/** A batch that had to make room for another. */
+export interface Evicted {
+  readonly queue: string;
+  readonly items: number;
+  readonly storedMs: number;
+}
+export interface PutResult {
+  readonly evicted: readonly Evicted[];
+  /** Queues that had this batch already, lately, and did not take it again. */
+  readonly repeated?: readonly string[];
+}
 
 export interface Depth {
   readonly batches: number;
@@ -46,27 +63,32 @@ export interface Depth {
 
 /**
  * Where queued batches are until they are delivered. One store serves many queues, so that one `put` for all exporters of a
- * pipeline is all or none. Kept in memory here; a disk implements the same. A queue outlives the outbox that reads it: after a
- * reload the next outbox of the same id opens it and finds everything.
+ * pipeline is all or none. A queue outlives the outbox that reads it: after a reload the next outbox of the same id opens it and
+ * finds everything.
  */
 export interface Store {
+  /** Whether what it took survives the process. */
+  readonly durable: boolean;
   /** Makes the queue, or gives an existing one new limits. */
   open(queue: string, limits: QueueLimits): void;
   /** The first queue that must refuse its row, or undefined when `put` would take them all. */
   full(rows: readonly Row[]): string | undefined;
-  /** Takes all rows, durable when it resolves; answers with the batches that had to make room. Call only when nothing is `full`. */
-  put(rows: readonly Row[]): Promise<readonly Row[]>;
+  /**
+   * Takes all rows or none, durable when it resolves. Call only when nothing is `full`.
+   * @throws Error with a sentence when the store cannot write; nothing was taken then
+   */
+  put(rows: readonly Row[]): Promise<PutResult>;
   /** The next due entry; waits for one, and resolves undefined when `abort` fires. */
   take(queue: string, abort: AbortSignal): Promise<Entry | undefined>;
   settle(queue: string, entry: Entry, outcome: Outcome): void;
   /** Makes everything that waits for a later time due now. */
   expedite(queue: string): void;
   depth(queue: string): Depth;
-  /** Forgets a queue and all that it holds. */
-  discard(queue: string): void;
+  /** Nobody reads this queue any longer. A durable store keeps what is in it. */
+  close(queue: string): void;
 }
 
 /** What a batch counts in its queue; never 0, so that an endless number of empty batches cannot pile up. */
-export function sizeIn(limits: QueueLimits, batch: AnyBatch): number {
-  return limits.sizer === 'bytes' ? Math.max(1, batch.sizeBytes) : 1;
+export function sizeIn(limits: QueueLimits, sizeBytes: number): number {
+  return limits.sizer === 'bytes' ? Math.max(1, sizeBytes) : 1;
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   BatchId,
   type BodyProblem,
@@ -52,9 +51,7 @@ export function protocolOf(config: Config, host: Host, next: Consumer<'profiles'
         dropped.record(1, { reason: 'empty_profile' });
         return { status: 204 };
       }
-      const id = new BatchId(() =>
-        createHash('sha1').update(`pprof\n${request.query}\n`).update(payload.bytes).digest('hex'),
-      );
+      const id = new BatchId(() => ['pprof', request.query, payload.bytes]);
       const result = await next.consume(
         {
           signal: 'profiles',

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Consumer, Host, Instrument, Profile, ReadOptions, Request, Result } from '../../api/index.ts';
 import { BatchId } from '../../api/index.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
@@ -56,16 +55,11 @@ export class Intake {
       sizeBytes += payload.bytes.length;
       for (const bytes of Object.values(origin?.parts ?? {})) sizeBytes += bytes.length;
     }
-    const id = new BatchId(() => {
-      const hash = createHash('sha1').update(`${tenant}\n${identity}\n`);
-      for (const { payload, origin } of profiles) {
-        // With their lengths, so that bytes cannot move from one part to the next unseen.
-        hash.update(`${payload.bytes.length}\n`).update(payload.bytes);
-        for (const [name, bytes] of Object.entries(origin?.parts ?? {}))
-          hash.update(`${name} ${bytes.length}\n`).update(bytes);
-      }
-      return hash.digest('hex');
-    });
+    const id = new BatchId(() => [
+      tenant,
+      identity,
+      ...profiles.flatMap(({ payload, origin }) => [payload.bytes, ...Object.entries(origin?.parts ?? {}).flat()]),
+    ]);
     return this.#next.consume(
       { signal: 'profiles', id, tenant, dialect: 'pyroscope', receivedMs: this.#host.clock.now(), sizeBytes, profiles },
       request.abort,

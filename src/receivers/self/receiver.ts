@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { BatchId, type Component, type Consumer, type Host, type Instrument, type Profile } from '../../api/index.ts';
 import { gzip } from '../../wire/gzip.ts';
@@ -89,11 +88,7 @@ export class SelfReceiver implements Component {
     }
     if (profiles.length === 0) return;
     const sizeBytes = profiles.reduce((sum, { payload }) => sum + payload.bytes.length, 0);
-    const id = new BatchId(() => {
-      const hash = createHash('sha1');
-      for (const { payload } of profiles) hash.update(payload.bytes);
-      return hash.digest('hex');
-    });
+    const id = new BatchId(() => profiles.map(({ payload }) => payload.bytes));
     const result = await this.#next.consume(
       { signal: 'profiles', id, tenant: '', dialect: 'pyroscope', receivedMs: nowMs, sizeBytes, profiles },
       this.#giveUp.signal,

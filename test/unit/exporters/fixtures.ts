@@ -62,7 +62,7 @@ export function batchOf(profiles: readonly Profile[], head: Partial<ProfileBatch
   }
   return {
     signal: 'profiles',
-    id: new BatchId(() => 'id'),
+    id: BatchId.of('id'),
     tenant: '',
     dialect: 'pyroscope',
     receivedMs: Date.UTC(2026, 0, 2, 3, 4, 5, 6),

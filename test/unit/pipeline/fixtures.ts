@@ -45,7 +45,7 @@ export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 export function batchOf(bytes: Uint8Array, service = 'checkout'): ProfileBatch {
   return {
     signal: 'profiles',
-    id: new BatchId(() => 'id'),
+    id: BatchId.of('id'),
     tenant: '',
     dialect: 'pyroscope',
     receivedMs: 0,

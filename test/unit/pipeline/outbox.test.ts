@@ -43,7 +43,7 @@ function rig(
     const batch = batchOf(slab.bytes.subarray(0, size), service);
     const row = outbox.row(batch)!;
     const full = store.full([row]);
-    if (full === undefined) for (const evicted of await store.put([row])) outbox.evicted(evicted);
+    if (full === undefined) for (const evicted of (await store.put([row])).evicted) outbox.evicted(evicted);
     memory.release(slab.bytes);
     await settled();
     return full;

@@ -1,0 +1,186 @@
+import type { Clock } from '../../api/index.ts';
+import type { Depth, QueueLimits } from './store.ts';
+
+/** How many delivered entries may stay in front of `ready` before the array is cut: amortises the copy. */
+const CUT_AFTER = 1024;
+
+/** What a queue knows of an entry without its batch. */
+export interface Scheduled {
+  /** In units of the queue's sizer; never 0. */
+  size: number;
+  bytes: number;
+  readonly storedMs: number;
+  dueMs: number;
+}
+
+/** The order of one queue: what is due, what waits for its time, what somebody has taken. Knows nothing of where batches are. */
+export class Schedule<T extends Scheduled> {
+  limits: QueueLimits;
+  readonly #clock: Clock;
+  #used = 0;
+  #bytes = 0;
+  /** Due entries, oldest first, from `head` on; the front is cut off now and then instead of shifting each time. */
+  #ready: T[] = [];
+  #head = 0;
+  /** Entries that wait for their time, soonest first. Short: what failed lately. */
+  #waiting: T[] = [];
+  readonly #taken = new Set<T>();
+  readonly #takers: ((entry: T | undefined) => void)[] = [];
+  #alarm: AbortController | undefined;
+
+  constructor(limits: QueueLimits, clock: Clock) {
+    this.limits = limits;
+    this.#clock = clock;
+  }
+
+  /** Gives the queue other limits; `sizeOf` measures in their units. */
+  relimit(limits: QueueLimits, sizeOf: (entry: T) => number): void {
+    this.limits = limits;
+    this.#used = 0;
+    for (const entry of this.entries()) {
+      entry.size = sizeOf(entry);
+      this.#used += entry.size;
+    }
+  }
+
+  /** Whether this much more fits without anything being dropped. */
+  fits(size: number): boolean {
+    return this.#used + size <= this.limits.capacity;
+  }
+
+  /** The oldest entry that nobody has taken: what goes first when there is no room. */
+  get oldestIdle(): T | undefined {
+    let oldest = this.#ready[this.#head];
+    for (const entry of this.#waiting) if (!oldest || entry.storedMs < oldest.storedMs) oldest = entry;
+    return oldest;
+  }
+
+  /** Counts an entry in that is not there yet: room that is promised. */
+  reserve(entry: T): void {
+    this.#used += entry.size;
+    this.#bytes += entry.bytes;
+  }
+
+  /** Counts an entry out: it was delivered, dropped, or never came. */
+  forget(entry: T): void {
+    this.#used -= entry.size;
+    this.#bytes -= entry.bytes;
+  }
+
+  /** Another size for an entry, when only a part of it is still owed. */
+  resize(entry: T, size: number, bytes: number): void {
+    this.forget(entry);
+    entry.size = size;
+    entry.bytes = bytes;
+    this.reserve(entry);
+  }
+
+  /** Makes an entry due, or lets it wait for its time. */
+  add(entry: T): void {
+    if (entry.dueMs > this.#clock.now()) this.#postpone(entry);
+    else this.#offer(entry);
+  }
+
+  /** Takes an idle entry out, without counting it out. */
+  pull(entry: T): void {
+    if (this.#ready[this.#head] === entry) this.#head++;
+    else this.#waiting.splice(this.#waiting.indexOf(entry), 1);
+  }
+
+  take(abort: AbortSignal): Promise<T | undefined> {
+    if (abort.aborted) return Promise.resolve(undefined);
+    const next = this.#ready[this.#head];
+    if (next) {
+      this.#head++;
+      if (this.#head > CUT_AFTER) {
+        this.#ready = this.#ready.slice(this.#head);
+        this.#head = 0;
+      }
+      this.#taken.add(next);
+      return Promise.resolve(next);
+    }
+    return new Promise(resolve => {
+      const taker = (entry: T | undefined) => {
+        abort.removeEventListener('abort', stop);
+        resolve(entry);
+      };
+      const stop = () => {
+        const at = this.#takers.indexOf(taker);
+        if (at >= 0) this.#takers.splice(at, 1);
+        resolve(undefined);
+      };
+      abort.addEventListener('abort', stop, { once: true });
+      this.#takers.push(taker);
+    });
+  }
+
+  /** The taker is done with it; false when it was not taken from here. */
+  untake(entry: T): boolean {
+    return this.#taken.delete(entry);
+  }
+
+  /** To the front again, as if it had not been taken. */
+  putBack(entry: T): void {
+    if (this.#takers.length > 0) this.#offer(entry);
+    else if (this.#head > 0) this.#ready[--this.#head] = entry;
+    else this.#ready.unshift(entry);
+  }
+
+  /** Makes everything that waits for a later time due now. */
+  expedite(): void {
+    for (const entry of this.#waiting.splice(0)) this.#offer(entry);
+  }
+
+  get depth(): Depth {
+    let oldestMs = this.#ready[this.#head]?.storedMs;
+    for (const { storedMs } of this.#waiting) if (oldestMs === undefined || storedMs < oldestMs) oldestMs = storedMs;
+    for (const { storedMs } of this.#taken) if (oldestMs === undefined || storedMs < oldestMs) oldestMs = storedMs;
+    const batches = this.#ready.length - this.#head + this.#waiting.length + this.#taken.size;
+    return { batches, bytes: this.#bytes, inFlight: this.#taken.size, oldestMs };
+  }
+
+  *entries(): Generator<T> {
+    for (let at = this.#head; at < this.#ready.length; at++) yield this.#ready[at]!;
+    yield* this.#waiting;
+    yield* this.#taken;
+  }
+
+  /** Nobody waits any longer; what was taken is not known any more. */
+  close(): void {
+    this.#alarm?.abort();
+    for (const taker of this.#takers.splice(0)) taker(undefined);
+    this.#taken.clear();
+  }
+
+  #offer(entry: T): void {
+    const taker = this.#takers.shift();
+    if (!taker) {
+      this.#ready.push(entry);
+      return;
+    }
+    this.#taken.add(entry);
+    taker(entry);
+  }
+
+  #postpone(entry: T): void {
+    let at = this.#waiting.length;
+    while (at > 0 && this.#waiting[at - 1]!.dueMs > entry.dueMs) at--;
+    this.#waiting.splice(at, 0, entry);
+    if (at === 0) this.#setAlarm();
+  }
+
+  /** One alarm per queue, for the entry that is due soonest. */
+  #setAlarm(): void {
+    this.#alarm?.abort();
+    const next = this.#waiting[0];
+    if (!next) return;
+    const alarm = new AbortController();
+    this.#alarm = alarm;
+    void this.#clock.sleep(Math.max(0, next.dueMs - this.#clock.now()), alarm.signal).then(() => {
+      if (alarm.signal.aborted) return;
+      const now = this.#clock.now();
+      while (this.#waiting[0] && this.#waiting[0].dueMs <= now) this.#offer(this.#waiting.shift()!);
+      this.#setAlarm();
+    });
+  }
+}
