@@ -3,6 +3,7 @@ import type { Factory } from './api/index.ts';
 import debug from './exporters/debug/index.ts';
 import file from './exporters/file/index.ts';
 import pyroscopeExporter from './exporters/pyroscope/index.ts';
+import fileStorage from './extensions/file_storage/index.ts';
 import memoryLimiter from './processors/memory_limiter/index.ts';
 import resource from './processors/resource/index.ts';
 import pprofHttp from './receivers/pprof_http/index.ts';
@@ -21,4 +22,6 @@ export const components: readonly Factory[] = [
   debug,
   file,
   pyroscopeExporter,
+  // extensions
+  fileStorage,
 ];

@@ -1,6 +1,6 @@
 import type { Finding, Plan } from './config/plan.ts';
 import { Graph } from './pipeline/graph.ts';
-import { MemoryStore } from './pipeline/outbox/memory-store.ts';
+import { Stores } from './pipeline/outbox/stores.ts';
 import { systemClock } from './telemetry/clock.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -10,14 +10,16 @@ import { SlabPool } from './workers/slabs.ts';
 export function buildDry(plan: Plan): Finding[] {
   const memory = new SlabPool({ budgetBytes: 0 });
   const metrics = new Metrics();
+  const meter = (id: string) => metrics.meter(id);
+  const log = createLogger({ level: 'error', pretty: false });
   try {
     new Graph(plan, {
       clock: systemClock,
       memory,
-      store: new MemoryStore({ memory, clock: systemClock }),
+      stores: new Stores({ memory, clock: systemClock, log: log.child({ kind: 'queue' }), meter }),
       ports: { bind: () => ({}) },
-      log: createLogger({ level: 'error', pretty: false }),
-      meter: id => metrics.meter(id),
+      log,
+      meter,
     });
     return [];
   } catch (error) {

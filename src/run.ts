@@ -6,7 +6,7 @@ import { components } from './components.ts';
 import { formatFindings, loadPlan } from './config/load.ts';
 import type { Plan } from './config/plan.ts';
 import { Listeners } from './net/listeners.ts';
-import { MemoryStore } from './pipeline/outbox/memory-store.ts';
+import { Stores } from './pipeline/outbox/stores.ts';
 import { Service } from './pipeline/service.ts';
 import type { Status } from './pipeline/status.ts';
 import { systemClock } from './telemetry/clock.ts';
@@ -49,7 +49,8 @@ export async function run(options: RunOptions): Promise<number> {
   });
   const meter = (id: string) => metrics.meter(id);
   const ports = new Listeners({ memory, log: log.child({ kind: 'net' }), meter: meter('net'), clock });
-  const service = new Service({ clock, memory, ports, store: new MemoryStore({ memory, clock }), log, meter });
+  const stores = new Stores({ memory, clock, log: log.child({ kind: 'queue' }), meter });
+  const service = new Service({ clock, memory, ports, stores, log, meter });
   const slabBytes = meter('memory').gauge('flamegate_slab_bytes', {
     help: 'Pooled payload memory, by state.',
     labels: ['state'],

@@ -17,3 +17,14 @@ export interface Sender<S extends Signal> {
   /** One try. Queue, retry and timeout are the pipeline's; `abort` fires at the timeout and at shutdown. */
   send(batch: Batches[S], abort: AbortSignal): Promise<Result<Batches[S]>>;
 }
+
+/** An extension that says where queues lie on disk; the pipeline opens the file. */
+export interface QueueStorage extends Component {
+  readonly queueFile: {
+    /** Path of the file; two extensions that name one file share it. */
+    readonly file: string;
+    /** `full`: what was acknowledged survives a power failure; `normal`: the end of the process only. */
+    readonly sync: 'full' | 'normal';
+    readonly deadLetters: { readonly maxAgeMs: number; readonly maxBytes: number };
+  };
+}

@@ -40,6 +40,8 @@ export interface ExporterFactory<C = Any, I extends Signal = Any> extends Base<C
 /** Something of the process that components find by id: storage, authentication. */
 export interface ExtensionFactory<C = Any> extends Base<C> {
   readonly kind: 'extension';
+  /** What others may name it for. `storage`: it is a `QueueStorage`, for `sending_queue.storage`. */
+  readonly provides?: readonly 'storage'[];
   create(config: C, host: Host): Component;
 }
 export type Factory = ReceiverFactory | ProcessorFactory | ExporterFactory | ExtensionFactory;

@@ -185,7 +185,13 @@ const queue = z
     enabled: z.boolean().default(true).describe('Without a queue the sender waits for the answer of the store.'),
     num_consumers: z.int().min(1).max(1000).default(10).describe('Requests in flight at a time.'),
     sizer: z.enum(['bytes', 'requests']).default('bytes').describe('What queue_size counts: payload bytes or batches.'),
-    queue_size: bytes().prefault('64MiB').describe('Capacity in units of sizer.'),
+    queue_size: bytes().prefault('64MiB').describe('Capacity in units of sizer; 1GiB is the default with storage.'),
+    storage: z
+      .string()
+      .optional()
+      .describe(
+        'Id of a file_storage extension: the queue lies on disk and survives the process. Unset keeps it in memory.',
+      ),
     max_age: duration().optional().describe('Drop what waited longer; unset keeps it until there is no room.'),
     on_full: z
       .enum(['drop_oldest', 'refuse'])

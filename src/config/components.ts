@@ -7,7 +7,7 @@ import { didYouMean } from './nearest.ts';
 import { checkOutbox, OUTBOX_KEYS } from './outbox.ts';
 import type { ComponentPlan, Section } from './plan.ts';
 import type { Place } from './source.ts';
-import { type Entry, isNull, type Node, type Path } from './tree.ts';
+import { type Entry, isNull, type Node, type Path, placeOf } from './tree.ts';
 import { validate } from './validate.ts';
 
 export const SECTION_KINDS: Readonly<Record<Section, Kind>> = {
@@ -35,6 +35,8 @@ export interface Defined {
   readonly ignored: boolean;
   /** Undefined when the body has errors. */
   readonly plan: ComponentPlan | undefined;
+  /** Where an exporter names the storage of its queue. */
+  readonly storageAt?: Place;
 }
 
 /** Whether a processor leads from one signal to another, and so ends one pipeline and begins another. */
@@ -80,7 +82,16 @@ export class Components {
     }
     const factory = this.#factory(section, id, at);
     const plan = factory && (await this.#plan(section, id, at, factory, body));
-    return { id, section, at, factory, ignored, plan };
+    const storageAt = placeOf(body, ['sending_queue', 'storage'], at);
+    return {
+      id,
+      section,
+      at,
+      factory,
+      ignored,
+      plan,
+      ...(plan?.outbox?.sending_queue.storage !== undefined && { storageAt }),
+    };
   }
 
   #factory(section: Section, id: string, at: Place): Factory | undefined {

@@ -10,6 +10,9 @@ export const OUTBOX_KEYS: ReadonlySet<string> = new Set(['timeout', 'sending_que
 /** A Collector queue is counted in requests, this one in bytes: a plain number below this was surely meant as requests. */
 const SMALL_QUEUE_BYTES = 64 * 1024;
 
+/** `queue_size` where nothing is written and the queue lies on disk. */
+const DISK_QUEUE_BYTES = 1024 ** 3;
+
 /** Validates an exporter's shared keys; undefined with findings. */
 export async function checkOutbox(
   options: { body: Mapping; path: Path; at: Place; hint: (key: string, path: Path) => string | undefined },
@@ -57,5 +60,8 @@ export async function checkOutbox(
     least('max_elapsed_time', 'initial_interval');
     least('max_elapsed_time', 'max_interval');
   }
-  return sound ? valid : undefined;
+  if (!sound) return undefined;
+  if (queue.storage === undefined || size) return valid;
+  const roomy = { ...queue, queue_size: DISK_QUEUE_BYTES };
+  return { ...valid, value: { ...valid.value, sending_queue: roomy } };
 }

@@ -72,6 +72,7 @@ class Checker {
     this.#oneSided(drafts);
     this.#cycles(drafts);
     const extensions = this.#extensions(service);
+    this.#storages(extensions);
     // A misspelt id leaves the right one unused: that is told once everything else is right.
     for (const component of this.#findings.failed ? [] : this.#defined)
       if (!this.#used.has(component) && !component.ignored)
@@ -228,6 +229,35 @@ class Checker {
         `pipelines form a cycle: ${path.join(' → ')}`,
         'a batch would go round for ever',
       );
+  }
+
+  /** A queue's storage must be an extension that runs and is one for storage. */
+  #storages(running: readonly string[]): void {
+    if (this.#unread.has('extensions')) return;
+    const defined = this.#defined.filter(({ section }) => section === 'extensions');
+    const offering = defined.filter(
+      ({ factory }) => factory?.kind === 'extension' && factory.provides?.includes('storage'),
+    );
+    for (const { id, plan, storageAt } of this.#defined) {
+      const storage = plan?.outbox?.sending_queue.storage;
+      if (storage === undefined || !storageAt) continue;
+      const found = defined.find(extension => extension.id === storage);
+      const what = `exporters.${id}.sending_queue.storage`;
+      if (!found) {
+        const ids = offering.map(extension => extension.id);
+        const hint =
+          didYouMean(storage, ids) ??
+          `write extensions: {${storage}: {directory: …}}, and list it in service.extensions`;
+        this.#findings.error(storageAt, `${what}: extension \`${storage}\` is not defined`, hint);
+      } else if (found.factory && !offering.includes(found))
+        this.#findings.error(storageAt, `${what}: \`${storage}\` offers no storage`, 'name a file_storage');
+      else if (found.factory && !running.includes(storage))
+        this.#findings.error(
+          storageAt,
+          `${what}: \`${storage}\` does not run`,
+          `add it: service: {extensions: [${storage}]}`,
+        );
+    }
   }
 
   #extensions(service: Node | undefined): string[] {

@@ -1,4 +1,11 @@
-import type { Component, ExporterFactory, ExtensionFactory, ProcessorFactory, ReceiverFactory } from '../api/index.ts';
+import type {
+  Component,
+  ExporterFactory,
+  ExtensionFactory,
+  ProcessorFactory,
+  QueueStorage,
+  ReceiverFactory,
+} from '../api/index.ts';
 import type { ComponentPlan, PipelinePlan, Plan } from '../config/plan.ts';
 import { Entry } from './entry.ts';
 import { type Branch, Fanout } from './fanout.ts';
@@ -6,6 +13,7 @@ import { Condition, createHost, type World } from './host.ts';
 import { Link, type Node } from './link.ts';
 import { Observed, Observer } from './observed.ts';
 import { Outbox } from './outbox/outbox.ts';
+import type { Store } from './outbox/store.ts';
 
 export type NodeKind = 'extension' | 'exporter' | 'connector' | 'processor' | 'receiver';
 
@@ -107,13 +115,27 @@ export class Graph {
       id: plan.id,
       sender: { send: (batch, abort) => send.consume(batch, abort) },
       config: plan.outbox!,
-      store: this.#world.store,
+      store: this.#storeOf(plan),
       clock: this.#world.clock,
       log: host.log,
       dropped: (items, reason) => observer.drop(items, reason),
       report: (health, why) => condition.report(health, why),
     });
     this.#add({ ...parts, component, outbox, node: { consume: (batch, abort) => outbox.deliver(batch, abort) } });
+  }
+
+  #storeOf(plan: ComponentPlan): Store {
+    const { stores } = this.#world;
+    const { storage, enabled } = plan.outbox!.sending_queue;
+    if (storage === undefined || !enabled) return stores.memory;
+    const extension = this.vertices.get(`extension ${storage}`);
+    const offered = extension?.component as Partial<QueueStorage> | undefined;
+    if (!extension || !offered?.queueFile)
+      throw new Error(`exporter ${plan.id}: sending_queue.storage \`${storage}\` is no running file_storage`);
+    const { queueFile } = offered;
+    const store = stores.file(queueFile);
+    stores.watch(queueFile.file, error => extension.condition.report(error ? 'degraded' : 'ok', error));
+    return store;
   }
 
   #connector(plan: ComponentPlan): void {

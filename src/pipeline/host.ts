@@ -4,7 +4,7 @@ import type { Memory } from '../model/memory.ts';
 import type { Payload } from '../model/payload.ts';
 import type { Summary } from '../model/summary.ts';
 import { tasks } from '../workers/tasks.ts';
-import type { Store } from './outbox/store.ts';
+import type { Stores } from './outbox/stores.ts';
 
 /** The ports of the process; `net` implements it. */
 export interface Ports {
@@ -16,7 +16,7 @@ export interface World {
   readonly clock: Clock;
   readonly memory: Memory;
   readonly ports: Ports;
-  readonly store: Store;
+  readonly stores: Stores;
   readonly log: { child(fields: object): Logger };
   meter(id: string): Meter;
 }

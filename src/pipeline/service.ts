@@ -48,7 +48,12 @@ export class Service {
   /** Starts everything or nothing. @throws StartError when a component does not start; what had started is stopped again */
   async start(plan: Plan): Promise<void> {
     const graph = new Graph(plan, this.#world);
-    await this.#startAll(graph.without(undefined));
+    try {
+      await this.#startAll(graph.without(undefined));
+    } catch (error) {
+      await this.#world.stores.stop();
+      throw error;
+    }
     graph.connect();
     this.#graph = graph;
     this.state = 'running';
@@ -92,10 +97,12 @@ export class Service {
     this.state = 'draining';
     await this.#changing;
     if (this.#graph) await this.#stopAll(this.#graph.without(undefined), deadline);
+    await this.#world.stores.stop();
     this.state = 'stopped';
   }
 
   async #startAll(vertices: readonly Vertex[]): Promise<void> {
+    await this.#world.stores.start();
     const started: Vertex[] = [];
     for (const vertex of vertices) {
       started.push(vertex);
@@ -108,15 +115,19 @@ export class Service {
         throw new StartError(vertex, error);
       }
     }
+    this.#world.stores.warnOfUnread();
   }
 
   async #stopAll(vertices: readonly Vertex[], deadline: AbortSignal, successor?: Graph): Promise<void> {
     const stages = Map.groupBy(vertices.toReversed(), vertex => vertex.kind);
     for (const stage of stages.values())
       await Promise.all(
-        stage.map(vertex =>
-          this.#stopOne(vertex, deadline, successor?.vertices.has(vertex.key) ? 'hand over' : 'drain'),
-        ),
+        stage.map(vertex => {
+          // A queue goes on to the next outbox of its id, if that reads the same store.
+          const next = successor?.vertices.get(vertex.key);
+          const same = next && next.outbox?.store === vertex.outbox?.store;
+          return this.#stopOne(vertex, deadline, same ? 'hand over' : 'drain');
+        }),
       );
   }
 

@@ -10,7 +10,7 @@ import {
   receiver,
 } from '../../../src/api/index.ts';
 import type { ComponentPlan, PipelinePlan, Plan } from '../../../src/config/plan.ts';
-import { MemoryStore } from '../../../src/pipeline/outbox/memory-store.ts';
+import { Stores } from '../../../src/pipeline/outbox/stores.ts';
 import { Service, StartError } from '../../../src/pipeline/service.ts';
 import { SlabPool } from '../../../src/workers/slabs.ts';
 import { batchOf, FakeClock, settled, silent } from './fixtures.ts';
@@ -85,7 +85,7 @@ function world() {
   const service = new Service({
     clock,
     memory,
-    store: new MemoryStore({ memory, clock }),
+    stores: new Stores({ memory, clock, log: silent, meter }),
     log: { child: () => silent },
     meter,
     ports: { bind: () => ({}) },

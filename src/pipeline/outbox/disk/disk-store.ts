@@ -1,0 +1,427 @@
+import type { Clock, Logger } from '../../../api/index.ts';
+import { bytesOf, itemsOf } from '../../../model/batch.ts';
+import type { Memory } from '../../../model/memory.ts';
+import { Schedule, type Scheduled } from '../schedule.ts';
+import {
+  type AnyBatch,
+  type Depth,
+  type Entry,
+  type Evicted,
+  type Outcome,
+  type PutResult,
+  type QueueLimits,
+  type Row,
+  type Store,
+  sizeIn,
+} from '../store.ts';
+import { decodeBatch, encodeBatch } from './codec.ts';
+import { ThreadLink } from './link.ts';
+import type { DiskSettings, StoredEntry } from './messages.ts';
+
+/** Payload bytes of stored batches that stay in memory, so that what is delivered soon is not read back. */
+const CACHE_BYTES = 32 * 1024 * 1024;
+/** When there is no memory to read a batch into, it is tried again after this, ms. */
+const NO_MEMORY_MS = 500;
+
+export interface DiskStoreParts {
+  readonly settings: DiskSettings;
+  readonly memory: Memory;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Counts what is lost because the file is damaged. */
+  readonly lost: (queue: string, items: number) => void;
+  /** Told when the file cannot be written, and with nothing when it can again. */
+  readonly health: (error: Error | undefined) => void;
+}
+
+/** A stored batch: once in the file, whichever queues it is in. */
+class Stored {
+  readonly id: number;
+  readonly bytes: number;
+  /** Entries that still want it. */
+  wanted = 0;
+  /** Entries that are being delivered: the batch stays in memory for them. */
+  users = 0;
+  batch: AnyBatch | undefined;
+  loading: Promise<AnyBatch | 'no memory' | Error> | undefined;
+
+  constructor(id: number, bytes: number) {
+    this.id = id;
+    this.bytes = bytes;
+  }
+}
+
+interface Held extends Scheduled {
+  readonly key: number;
+  readonly stored: Stored;
+  readonly items: number;
+  attempts: number;
+  firstTryMs: number | undefined;
+}
+interface Taken extends Entry {
+  readonly held: Held;
+}
+
+/**
+ * Queues in a file. What is in which order lives here, some 200 bytes an entry; the batches are in the file, and in memory too while
+ * there is room. `put` resolves after the commit that holds the batch.
+ */
+export class DiskStore implements Store {
+  readonly durable = true;
+  readonly #of: DiskStoreParts;
+  readonly #link: ThreadLink;
+  readonly #queues = new Map<string, Schedule<Held>>();
+  /** Entries of queues that nobody has opened, by queue. */
+  readonly #unopened = new Map<string, Held[]>();
+  #nextId = 1;
+  #cachedBytes = 0;
+
+  constructor(parts: DiskStoreParts) {
+    this.#of = parts;
+    this.#link = new ThreadLink(parts.settings, parts.health);
+  }
+
+  /** Opens the file and reads what it owes. @throws Error with a sentence when the file cannot be used */
+  async start(): Promise<void> {
+    const { entries, sizes, nextId, warnings } = await this.#link.open();
+    for (const warning of warnings) this.#of.log.error('queue file was damaged', { detail: warning });
+    this.#nextId = nextId;
+    const stored = new Map(sizes.map(([id, bytes]) => [id, new Stored(id, bytes)]));
+    for (const entry of entries) {
+      const payload = stored.get(entry.payload);
+      if (!payload) continue;
+      payload.wanted++;
+      const held = heldOf(entry, payload);
+      const queue = this.#unopened.get(entry.queue);
+      if (queue) queue.push(held);
+      else this.#unopened.set(entry.queue, [held]);
+    }
+    if (entries.length > 0)
+      this.#of.log.info('queue file opened', { file: this.#of.settings.file, batches: entries.length });
+  }
+
+  /** Writes what is left and closes the file. */
+  async stop(): Promise<void> {
+    await this.#link.close();
+    for (const name of [...this.#queues.keys()]) this.close(name);
+  }
+
+  /** Queues in the file that no exporter reads: how many batches each holds. */
+  get unopened(): ReadonlyMap<string, number> {
+    return new Map([...this.#unopened].map(([name, held]) => [name, held.length]));
+  }
+
+  open(name: string, limits: QueueLimits): void {
+    const open = this.#queues.get(name);
+    if (open) {
+      open.relimit(limits, ({ bytes }) => sizeIn(limits, bytes));
+      return;
+    }
+    const queue = new Schedule<Held>(limits, this.#of.clock);
+    this.#queues.set(name, queue);
+    for (const held of this.#unopened.get(name) ?? []) {
+      held.size = sizeIn(limits, held.bytes);
+      queue.reserve(held);
+      queue.add(held);
+    }
+    this.#unopened.delete(name);
+  }
+
+  full(rows: readonly Row[]): string | undefined {
+    for (const { queue: name, batch } of rows) {
+      const queue = this.#queue(name);
+      if (queue.limits.onFull === 'refuse' && !queue.fits(sizeIn(queue.limits, batch.sizeBytes))) return name;
+    }
+    return undefined;
+  }
+
+  async put(rows: readonly Row[]): Promise<PutResult> {
+    const evicted: Evicted[] = [];
+    const { batch } = rows[0]!;
+    const stored = new Stored(this.#nextId++, batch.sizeBytes);
+    const fresh: { held: Held; name: string }[] = [];
+    for (const { queue: name, storedMs } of rows) {
+      const queue = this.#queue(name);
+      const size = sizeIn(queue.limits, batch.sizeBytes);
+      this.#makeRoom(name, queue, size, evicted);
+      const items = itemsOf(batch);
+      if (!queue.fits(size)) {
+        evicted.push({ queue: name, items, storedMs });
+        continue;
+      }
+      const { sizeBytes: bytes } = batch;
+      const key = this.#nextId++;
+      const held = { key, stored, items, size, bytes, storedMs, attempts: 0, firstTryMs: undefined, dueMs: 0 };
+      queue.reserve(held);
+      fresh.push({ held, name });
+    }
+    if (fresh.length === 0) return { evicted };
+    this.#keep(stored, batch);
+    try {
+      const { meta, bodies } = encodeBatch(batch);
+      const entries = fresh.map(({ held, name }) => entryOf(held, name));
+      const refused = await this.#link.write({
+        kind: 'put',
+        payload: stored.id,
+        batch: batch.id.recipe,
+        meta,
+        bodies,
+        entries,
+      });
+      const repeated: string[] = [];
+      for (const { held, name } of fresh) {
+        const queue = this.#queues.get(name);
+        if (refused.includes(held.key)) {
+          repeated.push(name);
+          queue?.forget(held);
+          continue;
+        }
+        stored.wanted++;
+        // Its exporter may have left meanwhile; the file has the entry, and whoever opens the queue next finds it.
+        if (queue) queue.add(held);
+        else this.#unopened.set(name, [...(this.#unopened.get(name) ?? []), held]);
+      }
+      if (stored.wanted === 0 || this.#cachedBytes > CACHE_BYTES) this.#uncache(stored);
+      return { evicted, ...(repeated.length > 0 && { repeated }) };
+    } catch (error) {
+      for (const { held, name } of fresh) this.#queues.get(name)?.forget(held);
+      this.#uncache(stored);
+      throw error;
+    }
+  }
+
+  async take(name: string, abort: AbortSignal): Promise<Entry | undefined> {
+    const queue = this.#queue(name);
+    for (;;) {
+      const held = await queue.take(abort);
+      if (!held) return undefined;
+      const { stored } = held;
+      stored.users++;
+      const batch = stored.batch ?? (await this.#load(stored));
+      if (typeof batch === 'object' && 'signal' in batch) return takenOf(held, batch);
+      stored.users--;
+      // The queue may have been closed while the file was read.
+      if (!queue.untake(held)) return undefined;
+      if (batch === 'no memory') {
+        held.dueMs = this.#of.clock.now() + NO_MEMORY_MS;
+        queue.add(held);
+        continue;
+      }
+      this.#of.log.error('batch is lost, it cannot be read back', { queue: name, error: batch });
+      this.#of.lost(name, held.items);
+      this.#finish(queue, held);
+    }
+  }
+
+  settle(name: string, entry: Entry, outcome: Outcome): void {
+    const queue = this.#queues.get(name);
+    const { held } = entry as Taken;
+    if (!queue?.untake(held)) {
+      // Its queue was closed: the file still has the entry, as it was.
+      if (--held.stored.users === 0) this.#uncache(held.stored);
+      return;
+    }
+    switch (outcome.kind) {
+      case 'done':
+        held.stored.users--;
+        this.#finish(queue, held);
+        return;
+      case 'back':
+        this.#let(held.stored);
+        queue.putBack(held);
+        return;
+      case 'later':
+        held.attempts++;
+        held.firstTryMs = outcome.firstTryMs;
+        held.dueMs = outcome.dueMs;
+        if (outcome.rest) {
+          this.#replace(name, queue, held, outcome.rest, undefined);
+          return;
+        }
+        this.#let(held.stored);
+        this.#link.post({
+          kind: 'later',
+          entry: held.key,
+          attempts: held.attempts,
+          firstTryMs: outcome.firstTryMs,
+          dueMs: outcome.dueMs,
+        });
+        queue.add(held);
+        return;
+      case 'dead':
+        held.attempts++;
+        if (outcome.rest) {
+          this.#replace(name, queue, held, outcome.rest, outcome);
+          return;
+        }
+        held.stored.users--;
+        this.#bury(queue, held, outcome);
+        return;
+      default:
+        outcome satisfies never;
+    }
+  }
+
+  expedite(name: string): void {
+    this.#queue(name).expedite();
+  }
+
+  depth(name: string): Depth {
+    return this.#queues.get(name)?.depth ?? { batches: 0, bytes: 0, inFlight: 0, oldestMs: undefined };
+  }
+
+  /** The file keeps what is in the queue for whoever opens it next. */
+  close(name: string): void {
+    const queue = this.#queues.get(name);
+    if (!queue) return;
+    this.#queues.delete(name);
+    const left = [...queue.entries()].sort((a, b) => a.key - b.key);
+    if (left.length > 0) this.#unopened.set(name, left);
+    queue.close();
+    for (const { stored } of left) if (stored.users === 0) this.#uncache(stored);
+  }
+
+  #queue(name: string): Schedule<Held> {
+    const queue = this.#queues.get(name);
+    if (!queue) throw new Error(`queue ${name} is not open`);
+    return queue;
+  }
+
+  #makeRoom(name: string, queue: Schedule<Held>, size: number, evicted: Evicted[]): void {
+    while (!queue.fits(size)) {
+      const oldest = queue.oldestIdle;
+      if (!oldest) return;
+      queue.pull(oldest);
+      evicted.push({ queue: name, items: oldest.items, storedMs: oldest.storedMs });
+      this.#finish(queue, oldest);
+    }
+  }
+
+  /** The entry is not owed any more. */
+  #finish(queue: Schedule<Held>, held: Held): void {
+    const { stored } = held;
+    queue.forget(held);
+    stored.wanted--;
+    this.#link.post({ kind: 'done', entry: held.key, payload: stored.id, last: stored.wanted === 0 });
+    if (stored.wanted === 0 && stored.users === 0) this.#uncache(stored);
+    else this.#trim(stored);
+  }
+
+  /** The entry becomes a dead letter: it stays in the file, and its payload with it. */
+  #bury(queue: Schedule<Held>, held: Held, { reason, message }: Extract<Outcome, { kind: 'dead' }>): void {
+    const { stored } = held;
+    queue.forget(held);
+    stored.wanted--;
+    this.#link.post({
+      kind: 'dead',
+      entry: held.key,
+      atMs: this.#of.clock.now(),
+      attempts: held.attempts,
+      reason,
+      message,
+    });
+    if (stored.wanted === 0 && stored.users === 0) this.#uncache(stored);
+    else this.#trim(stored);
+  }
+
+  /** Only a part is still owed: it is stored as a batch of its own, in the same transaction that forgets the whole one. */
+  #replace(
+    name: string,
+    queue: Schedule<Held>,
+    old: Held,
+    rest: AnyBatch,
+    dead: Extract<Outcome, { kind: 'dead' }> | undefined,
+  ): void {
+    const stored = new Stored(this.#nextId++, rest.sizeBytes);
+    const { sizeBytes: bytes } = rest;
+    const size = sizeIn(queue.limits, bytes);
+    const held: Held = { ...old, key: this.#nextId++, stored, items: itemsOf(rest), size, bytes };
+    stored.wanted = 1;
+    stored.users = 1;
+    const { meta, bodies } = encodeBatch(rest);
+    const batch = `${rest.id.hex} ${stored.id}`;
+    this.#keep(stored, rest);
+    queue.reserve(held);
+    // The bytes are held by `users` until the step is written, however often that has to be tried.
+    const entries = [entryOf(held, name)];
+    this.#link.postThen({ kind: 'put', payload: stored.id, batch, meta, bodies, entries }, () => this.#let(stored));
+    old.stored.users--;
+    this.#finish(queue, old);
+    if (dead) this.#bury(queue, held, dead);
+    else queue.add(held);
+  }
+
+  async #load(stored: Stored): Promise<AnyBatch | 'no memory' | Error> {
+    stored.loading ??= this.#read(stored).finally(() => {
+      stored.loading = undefined;
+    });
+    return stored.loading;
+  }
+
+  async #read(stored: Stored): Promise<AnyBatch | 'no memory' | Error> {
+    const slab = this.#of.memory.lease(Math.max(1, stored.bytes));
+    if (!slab) return 'no memory';
+    const bytes = slab.bytes.subarray(0, stored.bytes);
+    try {
+      const { id, meta } = await this.#link.read(stored.id, bytes);
+      const batch = decodeBatch(id, meta, bytes);
+      this.#keep(stored, batch);
+      return batch;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    } finally {
+      this.#of.memory.release(slab.bytes);
+    }
+  }
+
+  #keep(stored: Stored, batch: AnyBatch): void {
+    for (const bytes of bytesOf(batch)) this.#of.memory.retain(bytes);
+    stored.batch = batch;
+    this.#cachedBytes += stored.bytes;
+  }
+
+  #uncache(stored: Stored): void {
+    const { batch } = stored;
+    if (!batch) return;
+    stored.batch = undefined;
+    this.#cachedBytes -= stored.bytes;
+    for (const bytes of bytesOf(batch)) this.#of.memory.release(bytes);
+  }
+
+  /** One user less. */
+  #let(stored: Stored): void {
+    stored.users--;
+    this.#trim(stored);
+  }
+
+  #trim(stored: Stored): void {
+    if (stored.users === 0 && (stored.wanted === 0 || this.#cachedBytes > CACHE_BYTES)) this.#uncache(stored);
+  }
+}
+
+function heldOf(entry: StoredEntry, stored: Stored): Held {
+  const { id: key, bytes, items, storedMs, attempts, firstTryMs, dueMs } = entry;
+  return { key, stored, bytes, size: bytes, items, storedMs, attempts, firstTryMs: firstTryMs ?? undefined, dueMs };
+}
+
+function entryOf(
+  { key, stored, bytes, items, storedMs, attempts, firstTryMs, dueMs }: Held,
+  queue: string,
+): StoredEntry {
+  return {
+    id: key,
+    payload: stored.id,
+    queue,
+    bytes,
+    items,
+    storedMs,
+    attempts,
+    firstTryMs: firstTryMs ?? null,
+    dueMs,
+  };
+}
+
+function takenOf(held: Held, batch: AnyBatch): Taken {
+  const { key, storedMs, attempts, firstTryMs } = held;
+  return { key, batch, storedMs, attempts, firstTryMs, held };
+}

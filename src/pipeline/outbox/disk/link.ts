@@ -1,0 +1,199 @@
+import { Worker } from 'node:worker_threads';
+import type { DiskSettings, FromThread, Op, ToThread } from './messages.ts';
+
+/** A group of steps that could not be written is tried again after this, ms. */
+const RETRY_MS = 1000;
+
+type Opened = Extract<FromThread, { kind: 'opened' }>;
+
+/** One step and whoever waits for it. */
+interface Pending {
+  readonly op: Op;
+  committed?(repeated: readonly number[]): void;
+  failed?(error: Error): void;
+}
+
+/**
+ * The way to the thread of a queue file. Group commit: what comes while one transaction is written goes into the next, so that a
+ * commit to the disk is shared by all who wait. Steps without a waiter are kept and tried again until they are written.
+ */
+export class ThreadLink {
+  readonly #settings: DiskSettings;
+  #worker: Worker | undefined;
+  #pending: Pending[] = [];
+  #flight: Pending[] | undefined;
+  #scheduled = false;
+  #readers = new Map<number, { resolve(read: { id: string; meta: string }): void; reject(error: Error): void }>();
+  #call = 0;
+  #opened = Promise.withResolvers<Opened>();
+  #ended = Promise.withResolvers<void>();
+  #broken: Error | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #idle: (() => void) | undefined;
+  #closing = false;
+  /** Why the last group was not written, while that is so. */
+  trouble: Error | undefined;
+  readonly #onTrouble: (error: Error | undefined) => void;
+
+  constructor(settings: DiskSettings, onTrouble: (error: Error | undefined) => void) {
+    this.#settings = settings;
+    this.#onTrouble = onTrouble;
+  }
+
+  /** @throws Error with a sentence when the file cannot be used */
+  open(): Promise<Opened> {
+    // Sources run as they are, the package runs what tsc made of them.
+    const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+    const worker = new Worker(new URL(`./thread${extension}`, import.meta.url), { workerData: this.#settings });
+    this.#worker = worker;
+    worker.on('message', (message: FromThread) => this.#hear(message));
+    worker.on('error', error => this.#break(error as Error));
+    worker.on('exit', () => {
+      this.#break(new Error('the thread of the queue file ended'));
+      this.#ended.resolve();
+    });
+    return this.#opened.promise;
+  }
+
+  /** Steps that belong into one transaction; resolves with the entries that were not stored because they repeat a batch. */
+  write(op: Op): Promise<readonly number[]> {
+    return new Promise((committed, failed) => this.#queue({ op, committed, failed }));
+  }
+
+  /** A step that nobody waits for. */
+  post(op: Op): void {
+    this.#queue({ op });
+  }
+
+  /** The same, told when it is written. */
+  postThen(op: Op, committed: () => void): void {
+    this.#queue({ op, committed });
+  }
+
+  read(payload: number, into: Uint8Array): Promise<{ id: string; meta: string }> {
+    if (this.#broken) return Promise.reject(this.#broken);
+    return new Promise((resolve, reject) => {
+      const call = ++this.#call;
+      this.#readers.set(call, { resolve, reject });
+      this.#say({ kind: 'read', call, payload, into });
+    });
+  }
+
+  /** Writes what is left and closes the file. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    clearTimeout(this.#retry);
+    await new Promise<void>(resolve => {
+      this.#idle = resolve;
+      this.#flush();
+      this.#settled();
+    });
+    this.#say({ kind: 'close' });
+    await this.#ended.promise;
+  }
+
+  #say(message: ToThread): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #queue(pending: Pending): void {
+    if (this.#broken) {
+      pending.failed?.(this.#broken);
+      return;
+    }
+    this.#pending.push(pending);
+    if (this.#scheduled || this.#flight) return;
+    this.#scheduled = true;
+    // After everything that the present turn of the event loop brings.
+    setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    if (this.#flight || this.#pending.length === 0 || this.#broken) return;
+    this.#flight = this.#pending;
+    this.#pending = [];
+    this.#say({ kind: 'group', ops: this.#flight.map(({ op }) => op) });
+  }
+
+  #hear(message: FromThread): void {
+    switch (message.kind) {
+      case 'opened':
+        this.#opened.resolve(message);
+        return;
+      case 'unusable':
+        this.#opened.reject(new Error(message.message));
+        return;
+      case 'committed':
+        this.#committed(message.repeated);
+        return;
+      case 'failed':
+        this.#failed(new Error(`the queue file cannot be written: ${message.message}`));
+        return;
+      case 'read': {
+        const reader = this.#readers.get(message.call);
+        this.#readers.delete(message.call);
+        reader?.resolve(message);
+        return;
+      }
+      case 'unreadable': {
+        const reader = this.#readers.get(message.call);
+        this.#readers.delete(message.call);
+        reader?.reject(new Error(message.message));
+        return;
+      }
+      case 'closed':
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #committed(repeated: readonly (readonly [number, number])[]): void {
+    const flight = this.#flight ?? [];
+    this.#flight = undefined;
+    const byOp = repeated.length > 0 ? Map.groupBy(repeated, ([op]) => op) : undefined;
+    for (let n = 0; n < flight.length; n++) flight[n]!.committed?.(byOp?.get(n)?.map(([, entry]) => entry) ?? []);
+    this.#clear();
+    this.#flush();
+    this.#settled();
+  }
+
+  #failed(error: Error): void {
+    const flight = this.#flight ?? [];
+    this.#flight = undefined;
+    // Who waits is told at once and can say no to its sender; deliveries that were made must not be forgotten.
+    this.#pending = [...flight.filter(({ failed }) => !failed), ...this.#pending];
+    for (const { failed } of flight) failed?.(error);
+    if (!this.trouble) this.#onTrouble(error);
+    this.trouble = error;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#flush(), RETRY_MS);
+    this.#retry.unref();
+    this.#settled();
+  }
+
+  /** Tells who closes that nothing more can be written. */
+  #settled(): void {
+    if (!this.#flight && (this.#pending.length === 0 || this.trouble || this.#broken)) this.#idle?.();
+  }
+
+  #clear(): void {
+    if (!this.trouble) return;
+    this.trouble = undefined;
+    this.#onTrouble(undefined);
+  }
+
+  #break(error: Error): void {
+    if (this.#broken) return;
+    this.#broken = error;
+    this.#opened.reject(error);
+    for (const { failed } of [...(this.#flight ?? []), ...this.#pending]) failed?.(error);
+    this.#flight = undefined;
+    this.#pending = [];
+    for (const { reject } of this.#readers.values()) reject(error);
+    this.#readers.clear();
+    this.#settled();
+    if (!this.#closing) this.#onTrouble(error);
+  }
+}

@@ -1,0 +1,140 @@
+// The thread that owns a queue file. SQLite is synchronous and a commit waits for the disk: neither may hold up the data path.
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { hashOf } from '../../../model/batch.ts';
+import type { QueueDatabase } from './database.ts';
+import type { DiskSettings, FromThread, Op, ToThread } from './messages.ts';
+import { Recent } from './recent.ts';
+import { openQueueFile } from './recover.ts';
+
+/** How often dead letters are counted and the old ones deleted, ms. */
+const PRUNE_MS = 60_000;
+
+const port = parentPort as MessagePort;
+const settings = workerData as DiskSettings;
+const say = (message: FromThread) => port.postMessage(message);
+
+class QueueThread {
+  readonly #database: QueueDatabase;
+  readonly #recent = new Recent();
+  #prunedMs = 0;
+  #joined = Buffer.alloc(0);
+
+  constructor(database: QueueDatabase) {
+    this.#database = database;
+    for (const { queue, batch, storedMs } of database.known()) this.#recent.add(queue, batch, storedMs);
+  }
+
+  group(ops: readonly Op[]): void {
+    const repeated: [number, number][] = [];
+    const taken: (() => void)[] = [];
+    try {
+      this.#attempt(ops, repeated, taken);
+    } catch (error) {
+      // Deleting needs room too: what the log holds is moved into the file, and then it is tried once more.
+      repeated.length = taken.length = 0;
+      try {
+        this.#database.checkpoint();
+        this.#attempt(ops, repeated, taken);
+      } catch {
+        say({ kind: 'failed', message: (error as Error).message });
+        return;
+      }
+    }
+    for (const remember of taken) remember();
+    say({ kind: 'committed', repeated });
+    this.#prune();
+  }
+
+  #attempt(ops: readonly Op[], repeated: [number, number][], taken: (() => void)[]): void {
+    const fresh = new Set<string>();
+    this.#database.transaction(() => {
+      for (const [at, op] of ops.entries()) {
+        if (op.kind !== 'put') {
+          this.#database.apply(op);
+          continue;
+        }
+        const batch = typeof op.batch === 'string' ? op.batch : hashOf(op.batch);
+        const entries = op.entries.filter(({ queue, id, storedMs }) => {
+          const key = `${queue} ${batch}`;
+          if (this.#recent.has(queue, batch, storedMs) || fresh.has(key)) {
+            repeated.push([at, id]);
+            return false;
+          }
+          fresh.add(key);
+          return true;
+        });
+        if (entries.length === 0) continue;
+        this.#database.put(op.payload, batch, op.meta, this.#join(op.bodies), entries);
+        for (const { queue, storedMs } of entries) taken.push(() => this.#recent.add(queue, batch, storedMs));
+      }
+    });
+  }
+
+  read(call: number, payload: number, into: Uint8Array): void {
+    try {
+      const { batch, meta, body } = this.#database.read(payload);
+      if (body.length > into.length) throw new Error(`payload ${payload} is longer than its entry says`);
+      into.set(body);
+      say({ kind: 'read', call, id: batch, meta });
+    } catch (error) {
+      say({ kind: 'unreadable', call, message: (error as Error).message });
+    }
+  }
+
+  close(): void {
+    try {
+      this.#database.shrink();
+      this.#database.checkpoint();
+    } catch {
+      // The next start reads the log just as well; what matters is in it.
+    }
+    this.#database.close();
+    say({ kind: 'closed' });
+    port.close();
+  }
+
+  /** One run of bytes, in a buffer that is used again. */
+  #join(bodies: readonly Uint8Array[]): Uint8Array {
+    if (bodies.length === 1) return bodies[0]!;
+    let length = 0;
+    for (const body of bodies) length += body.length;
+    if (this.#joined.length < length) this.#joined = Buffer.allocUnsafeSlow(length);
+    let at = 0;
+    for (const body of bodies) {
+      this.#joined.set(body, at);
+      at += body.length;
+    }
+    return this.#joined.subarray(0, length);
+  }
+
+  #prune(): void {
+    const nowMs = Date.now();
+    if (nowMs - this.#prunedMs < PRUNE_MS) return;
+    this.#prunedMs = nowMs;
+    const { maxAgeMs, maxBytes } = settings.deadLetters;
+    try {
+      this.#database.transaction(() => void this.#database.pruneDead(nowMs - maxAgeMs, maxBytes));
+    } catch {
+      // Comes again in a minute; a disk that takes no writes is reported by the groups.
+    }
+  }
+}
+
+try {
+  mkdirSync(dirname(settings.file), { recursive: true });
+  const { database, warnings } = openQueueFile(settings.file, settings.sync, Date.now());
+  database.dropOrphans();
+  const thread = new QueueThread(database);
+  const sizes = database.sizes();
+  say({ kind: 'opened', entries: database.entries(), sizes, nextId: database.maxId() + 1, warnings });
+  port.on('message', (message: ToThread) => {
+    if (message.kind === 'group') thread.group(message.ops);
+    else if (message.kind === 'read') thread.read(message.call, message.payload, message.into);
+    else thread.close();
+  });
+} catch (error) {
+  say({ kind: 'unusable', message: (error as Error).message });
+  port.close();
+}
