@@ -6,7 +6,8 @@ import type { Op, StoredEntry } from './messages.ts';
 /** Raised with each change of the tables; `MIGRATIONS[n]` brings version n to n + 1. */
 export const SCHEMA_VERSION = 1;
 const MIGRATIONS: readonly string[] = [
-  `CREATE TABLE payload (
+  `CREATE TABLE info (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+   CREATE TABLE payload (
      id INTEGER PRIMARY KEY, batch TEXT NOT NULL, crc INTEGER NOT NULL, meta TEXT NOT NULL, body BLOB NOT NULL);
    CREATE TABLE entry (
      id INTEGER PRIMARY KEY, payload INTEGER NOT NULL, queue TEXT NOT NULL, bytes INTEGER NOT NULL, items INTEGER NOT NULL,
@@ -61,9 +62,12 @@ export class QueueDatabase {
       db = new DatabaseSync(file);
       db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES};`);
       const fresh = pragma(db, 'schema_version') === 0 && pragma(db, 'application_id') === 0;
-      if (!fresh && pragma(db, 'application_id') !== APPLICATION_ID)
-        throw new QueueFileError('foreign', `${file} is a database of another program`);
       const version = pragma(db, 'user_version');
+      const ours = pragma(db, 'application_id') === APPLICATION_ID;
+      // The header is one flipped bit away from saying something else; the table tells a damaged file from another one.
+      if (!fresh && (!ours || version !== SCHEMA_VERSION) && schemaIn(db) === SCHEMA_VERSION)
+        throw new QueueFileError('corrupt', `${file}: its header is damaged`);
+      if (!fresh && !ours) throw new QueueFileError('foreign', `${file} is a database of another program`);
       if (version > SCHEMA_VERSION)
         throw new QueueFileError(
           'newer',
@@ -74,7 +78,8 @@ export class QueueDatabase {
         PRAGMA journal_size_limit = ${WAL_BYTES};`);
       db.exec('BEGIN IMMEDIATE');
       for (let from = version; from < SCHEMA_VERSION; from++) db.exec(MIGRATIONS[from]!);
-      db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+      db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION};
+        INSERT OR REPLACE INTO info VALUES ('schema', ${SCHEMA_VERSION}); COMMIT`);
       const sound = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
       if (sound.quick_check !== 'ok') throw new QueueFileError('corrupt', `${file}: ${sound.quick_check}`);
       return new QueueDatabase(db);
@@ -234,6 +239,22 @@ export function checksum(meta: string, body: Uint8Array): number {
 
 function pragma(db: DatabaseSync, name: string): number {
   return Object.values(db.prepare(`PRAGMA ${name}`).get() as object)[0] as number;
+}
+
+/** The schema version as a table says it; undefined where there is no such table, or it cannot be read. */
+function schemaIn(db: DatabaseSync): number | undefined {
+  try {
+    const row = db.prepare("SELECT value FROM info WHERE key = 'schema'").get() as { value: number } | undefined;
+    return row?.value;
+  } catch (error) {
+    if (isDamage(error)) throw error;
+    return undefined;
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
 }
 
 const SQLITE_BUSY = 5;

@@ -218,11 +218,11 @@ test('a second process, a newer file and a foreign file are refused with a sente
   await assert.rejects(start(), /queue\.db is in use by another process/);
   await stop(store);
   const db = new DatabaseSync(file);
-  db.exec('PRAGMA user_version = 99');
+  db.exec('PRAGMA user_version = 99; UPDATE info SET value = 99');
   db.close();
   await assert.rejects(start(), /newer flamegate \(schema 99/);
   const other = new DatabaseSync(file);
-  other.exec('PRAGMA user_version = 0; PRAGMA application_id = 5');
+  other.exec('DROP TABLE info; PRAGMA user_version = 0; PRAGMA application_id = 5');
   other.close();
   await assert.rejects(start(), /database of another program/);
 });
