@@ -2,7 +2,6 @@
 
 /** By the last two keys of the path. */
 const KEYS: Readonly<Record<string, string>> = {
-  'sending_queue.storage': 'queues are in memory; leave it out',
   'sending_queue.block_on_overflow': 'use `on_full: refuse`, which tells senders to wait',
   'sending_queue.wait_for_result': 'use `enabled: false`, which makes senders wait for the answer of the store',
   'sending_queue.batch': 'requests are never merged only to be larger; leave it out',

@@ -8,21 +8,28 @@ export interface Load {
   readonly latencies: Float64Array;
 }
 
+/** Numbers all requests of the process. */
+let sent = 0;
+
 /** Sends `request` again and again on each connection, one in flight each, until the time is over. */
 export async function runLoad(port: number, request: Buffer, connections: number, seconds: number): Promise<Load> {
   const endMs = performance.now() + seconds * 1000;
   const latencies: number[] = [];
+  const numberAt = request.indexOf('x=0000000000') < 0 ? -1 : request.indexOf('x=0000000000') + 2;
   const one = () =>
     new Promise<void>((resolve, reject) => {
       let sentMs = 0;
       let missing = -1;
       let head = '';
+      const own = Buffer.from(request);
       const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => send());
       const send = () => {
         sentMs = performance.now();
         missing = -1;
         head = '';
-        socket.write(request);
+        // Every request differs in ten digits, or a queue would tell that it has the batch already.
+        if (numberAt >= 0) own.write(String(++sent).padStart(10, '0'), numberAt, 'latin1');
+        socket.write(own);
       };
       socket.on('data', chunk => {
         let body = chunk.length;

@@ -19,11 +19,9 @@ export interface Target {
   readonly adminPort?: number;
 }
 
-/** @param core the measured process has core 0 to itself; load and sinks share the other */
-function start(core: 0 | 1, args: string[], cwd = root): ChildProcess {
-  const [command, all] = canPin
-    ? ['taskset', ['-c', String(core), process.execPath, ...args]]
-    : [process.execPath, args];
+/** @param cores the measured process has core 0 to itself, unless it works on two threads; load and sinks share the other */
+function start(cores: '0' | '1' | '0,1', args: string[], cwd = root): ChildProcess {
+  const [command, all] = canPin ? ['taskset', ['-c', cores, process.execPath, ...args]] : [process.execPath, args];
   return spawn(command as string, all as string[], { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
@@ -41,7 +39,7 @@ function ready(child: ChildProcess, text: string): Promise<void> {
 /** Counts requests and answers 200. */
 export async function startSink(): Promise<Target> {
   const port = await freePort();
-  const child = start(1, [join(import.meta.dirname, 'sink.ts'), String(port)]);
+  const child = start('1', [join(import.meta.dirname, 'sink.ts'), String(port)]);
   await ready(child, 'ready');
   return { name: 'sink', port, child };
 }
@@ -49,19 +47,27 @@ export async function startSink(): Promise<Target> {
 /** The baseline: node:http that reads a body and sends the same bytes back. */
 export async function startEcho(): Promise<Target> {
   const port = await freePort();
-  const child = start(0, [join(import.meta.dirname, 'echo.ts'), String(port)]);
+  const child = start('0', [join(import.meta.dirname, 'echo.ts'), String(port)]);
   await ready(child, 'ready');
   return { name: 'echo', port, child };
 }
 
-export async function startGateway(name: string, receiver: object, exporters: Record<string, object>): Promise<Target> {
+/** @param sync makes queues durable, in a folder of their own */
+export async function startGateway(
+  name: string,
+  receiver: object,
+  exporters: Record<string, object>,
+  sync?: 'full' | 'normal',
+): Promise<Target> {
   const [port, adminPort] = [await freePort(), await freePort()];
   const dir = await mkdtemp(join(tmpdir(), 'flamegate-bench-'));
   const config = {
     receivers: { pyroscope: { endpoint: `127.0.0.1:${port}`, ...receiver } },
     processors: { resource: { attributes: [{ key: 'region', value: 'eu-1', action: 'upsert' }] } },
     exporters,
+    ...(sync && { extensions: { file_storage: { directory: './queue', sync } } }),
     service: {
+      ...(sync && { extensions: ['file_storage'] }),
       telemetry: { admin: { endpoint: `127.0.0.1:${adminPort}` } },
       pipelines: {
         profiles: { receivers: ['pyroscope'], processors: ['resource'], exporters: Object.keys(exporters) },
@@ -69,7 +75,7 @@ export async function startGateway(name: string, receiver: object, exporters: Re
     },
   };
   await writeFile(join(dir, 'gateway.yaml'), stringify(config));
-  const child = start(0, [join(root, 'bin/flamegate.js'), 'run', '--config', 'gateway.yaml'], dir);
+  const child = start(sync ? '0,1' : '0', [join(root, 'bin/flamegate.js'), 'run', '--config', 'gateway.yaml'], dir);
   await ready(child, 'gateway running');
   return { name, port, child, adminPort };
 }

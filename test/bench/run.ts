@@ -1,5 +1,6 @@
 // npm run bench: what forwarding costs, each scenario beside the bare echo of the same run. Prints a Markdown table.
 import { cpus } from 'node:os';
+import { rawAppend } from './append.ts';
 import { profileOfSize } from './body.ts';
 import { percentile, runLoad } from './load.ts';
 import {
@@ -15,6 +16,8 @@ import {
 } from './processes.ts';
 
 const CONNECTIONS = 16;
+/** A commit is shared by all who wait for it. */
+const QUEUE_CONNECTIONS = 64;
 const WARM_SECONDS = 2;
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 5);
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
@@ -54,13 +57,52 @@ const ack = (validate: 'header' | 'full'): Scenario => ({
       { pyroscope: { endpoint: 'http://127.0.0.1:9', sending_queue: { queue_size: '2MiB' } } },
     ),
 });
+/** Acknowledged from a queue: the store takes all, so that the queue stays short. */
+const queued = (name: string, storage: 'full' | 'normal' | undefined): Scenario => ({
+  name: `queue, ${name}`,
+  deliveries: 1,
+  start: ([sink]) =>
+    startGateway(
+      'queue',
+      { validate: 'header' },
+      {
+        pyroscope: {
+          endpoint: url(sink!),
+          sending_queue: { queue_size: '4GiB', on_full: 'refuse', ...(storage && { storage: 'file_storage' }) },
+        },
+      },
+      storage,
+    ),
+});
+/** The same without a delivery: the store is dead, everything stays in the queue. */
+const durable = (sync: 'full' | 'normal'): Scenario => ({
+  name: `queue, disk, sync ${sync}, ingest + ack`,
+  deliveries: 0,
+  start: () =>
+    startGateway(
+      'durable',
+      { validate: 'header' },
+      {
+        pyroscope: {
+          endpoint: 'http://127.0.0.1:9',
+          sending_queue: { queue_size: '8GiB', on_full: 'refuse', storage: 'file_storage' },
+        },
+      },
+      sync,
+    ),
+});
 const scenarios: Scenario[] = [
   { name: 'bare echo', deliveries: 0, start: startEcho },
   ack('header'),
   forward('header', 1),
   forward('full', 1),
   forward('header', 3),
-];
+  queued('memory', undefined),
+  queued('disk, sync normal', 'normal'),
+  queued('disk, sync full', 'full'),
+  durable('normal'),
+  durable('full'),
+].filter(({ name }) => new RegExp(process.env.BENCH_ONLY ?? '').test(name));
 
 interface Figure {
   readonly cpuUs: number;
@@ -75,10 +117,11 @@ async function measure(scenario: Scenario, size: number): Promise<Figure> {
   const sinks =
     scenario.deliveries > 0 ? await Promise.all(Array.from({ length: scenario.deliveries }, startSink)) : [];
   const target = await scenario.start(sinks);
+  const connections = scenario.name.startsWith('queue') ? QUEUE_CONNECTIONS : CONNECTIONS;
   const body = profileOfSize(size);
-  const head = `POST /ingest?name=shop%7Benv%3Dprod%7D&format=pprof&from=1795000000&until=1795000010&spyName=gospy HTTP/1.1\r\nhost: bench\r\ncontent-type: application/octet-stream\r\ncontent-length: ${body.length}\r\n\r\n`;
+  const head = `POST /ingest?name=shop%7Benv%3Dprod%7D&format=pprof&from=1795000000&until=1795000010&x=0000000000&spyName=gospy HTTP/1.1\r\nhost: bench\r\ncontent-type: application/octet-stream\r\ncontent-length: ${body.length}\r\n\r\n`;
   const request = Buffer.concat([Buffer.from(head), body]);
-  const warm = await runLoad(target.port, request, CONNECTIONS, WARM_SECONDS);
+  const warm = await runLoad(target.port, request, connections, WARM_SECONDS);
   const arrived = async (requests: number) => {
     const wanted = requests * scenario.deliveries;
     const deadline = performance.now() + 60_000;
@@ -91,7 +134,7 @@ async function measure(scenario: Scenario, size: number): Promise<Figure> {
   await arrived(warm.requests);
   const collections = await markCompacts(target);
   const before = cpuUs(target);
-  const load = await runLoad(target.port, request, CONNECTIONS, SECONDS);
+  const load = await runLoad(target.port, request, connections, SECONDS);
   await arrived(warm.requests + load.requests);
   const spent = cpuUs(target) - before;
   const after = await markCompacts(target);
@@ -131,3 +174,4 @@ for (const size of SIZES) {
     );
   }
 }
+for (const size of SIZES) console.log(rawAppend(size));

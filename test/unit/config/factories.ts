@@ -124,6 +124,7 @@ export const factories: readonly Factory[] = [
   exporter({ ...base('numbers'), config: z.strictObject({}), accepts: ['metrics'] as Signal[], create: unbuilt }),
   extension({
     ...base('storage'),
+    provides: ['storage'],
     config: z.strictObject({ directory: z.string().default('./state').describe('Folder.') }),
     create: unbuilt,
   }),

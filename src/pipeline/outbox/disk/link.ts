@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { DiskSettings, FromThread, Op, ToThread } from './messages.ts';
+import { type DiskSettings, type FromThread, type Op, packGroup, type ToThread } from './messages.ts';
 
 /** A group of steps that could not be written is tried again after this, ms. */
 const RETRY_MS = 1000;
@@ -113,7 +113,7 @@ export class ThreadLink {
     if (this.#flight || this.#pending.length === 0 || this.#broken) return;
     this.#flight = this.#pending;
     this.#pending = [];
-    this.#say({ kind: 'group', ops: this.#flight.map(({ op }) => op) });
+    this.#say(packGroup(this.#flight.map(({ op }) => op)));
   }
 
   #hear(message: FromThread): void {

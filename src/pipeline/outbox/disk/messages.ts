@@ -49,8 +49,69 @@ export type Op =
       readonly message: string;
     };
 
+/**
+ * A put without what is large: cloning many small objects costs more than writing them as JSON once for the group, and bytes in
+ * shared memory are named, not sent twice. Strings in `batch` are text, numbers are places in `bodies`.
+ */
+type Put = Extract<Op, { kind: 'put' }>;
+type PackedOp =
+  | Exclude<Op, { kind: 'put' }>
+  | (Pick<Put, 'kind' | 'payload' | 'entries'> & {
+      readonly batch: string | readonly (string | number)[];
+      /** How many of `bodies` are this one's. */
+      readonly count: number;
+    });
+export interface PackedGroup {
+  readonly kind: 'group';
+  /** JSON of `PackedOp[]`. */
+  readonly ops: string;
+  /** `meta` of each put, in order. */
+  readonly metas: readonly string[];
+  /** Bodies of all puts, one after another. */
+  readonly bodies: readonly Uint8Array[];
+}
+
+export function packGroup(ops: readonly Op[]): PackedGroup {
+  const metas: string[] = [];
+  const bodies: Uint8Array[] = [];
+  const packed = ops.map((op): PackedOp => {
+    if (op.kind !== 'put') return op;
+    const { kind, payload, entries } = op;
+    const first = bodies.length;
+    metas.push(op.meta);
+    bodies.push(...op.bodies);
+    const place = (part: Uint8Array): number => {
+      const at = op.bodies.indexOf(part);
+      // A part that is no body of the batch goes along behind the bodies.
+      return at >= 0 ? first + at : bodies.push(part) - 1;
+    };
+    const batch =
+      typeof op.batch === 'string' ? op.batch : op.batch.map(part => (typeof part === 'string' ? part : place(part)));
+    return { kind, payload, entries, batch, count: op.bodies.length };
+  });
+  return { kind: 'group', ops: JSON.stringify(packed), metas, bodies };
+}
+
+export function unpackGroup({ ops, metas, bodies }: PackedGroup): Op[] {
+  let put = 0;
+  let body = 0;
+  return (JSON.parse(ops) as PackedOp[]).map((op): Op => {
+    if (op.kind !== 'put') return op;
+    const { kind, payload, entries, count } = op;
+    const own = bodies.slice(body, body + count);
+    body += count;
+    let batch: Put['batch'];
+    if (typeof op.batch === 'string') batch = op.batch;
+    else {
+      for (const part of op.batch) if (typeof part === 'number') body = Math.max(body, part + 1);
+      batch = op.batch.map(part => (typeof part === 'string' ? part : bodies[part]!));
+    }
+    return { kind, payload, entries, batch, meta: metas[put++]!, bodies: own };
+  });
+}
+
 export type ToThread =
-  | { readonly kind: 'group'; readonly ops: readonly Op[] }
+  | PackedGroup
   | { readonly kind: 'read'; readonly call: number; readonly payload: number; readonly into: Uint8Array }
   | { readonly kind: 'close' };
 

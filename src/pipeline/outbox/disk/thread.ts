@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { hashOf } from '../../../model/batch.ts';
 import type { QueueDatabase } from './database.ts';
-import type { DiskSettings, FromThread, Op, ToThread } from './messages.ts';
+import { type DiskSettings, type FromThread, type Op, type ToThread, unpackGroup } from './messages.ts';
 import { Recent } from './recent.ts';
 import { openQueueFile } from './recover.ts';
 
@@ -130,7 +130,7 @@ try {
   const sizes = database.sizes();
   say({ kind: 'opened', entries: database.entries(), sizes, nextId: database.maxId() + 1, warnings });
   port.on('message', (message: ToThread) => {
-    if (message.kind === 'group') thread.group(message.ops);
+    if (message.kind === 'group') thread.group(unpackGroup(message));
     else if (message.kind === 'read') thread.read(message.call, message.payload, message.into);
     else thread.close();
   });
