@@ -25,3 +25,5 @@ export { configuredHeaderProblem, headerProblem } from './http.ts';
 export type { Drop, Result } from './result.ts';
 export { ACCEPTED, combine } from './result.ts';
 export type { Schema, SchemaIssue, SchemaResult } from './schema.ts';
+export type { Stage, StageProfile, Verdict } from './stage.ts';
+export { KEEP } from './stage.ts';

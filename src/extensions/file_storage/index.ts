@@ -1,6 +1,6 @@
 import { extension, type QueueStorage } from '../../api/index.ts';
 import { Config } from './config.ts';
-import { FileStorage } from './storage.ts';
+import { FileStorage } from './extension.ts';
 
 export default extension({
   type: 'file_storage',
