@@ -36,7 +36,9 @@ function readme(factory: Factory): Generated {
   const shared =
     factory.kind === 'exporter'
       ? `\n\n\`timeout\`, \`sending_queue\` and \`retry_on_failure\`, as of every exporter: [outbox](${link}).`
-      : '';
+      : factory.kind === 'processor' && factory.holds
+        ? `\n\n\`sending_queue\` and \`retry_on_failure\` of the queue in front of it: [outbox](${link}).`
+        : '';
   const text = before.replace(
     OPTIONS,
     (_all, open: string, close: string) => `${open}\n\n${optionTable(factory.config)}${shared}\n\n${close}`,

@@ -85,7 +85,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
     options: ['config', 'set', 'origin', 'format'],
     act: async (args, around) => {
       const loaded = await load(args, around);
-      if (loaded.resolved) around.out(printConfig(loaded.resolved, await around.components(), args));
+      if (loaded.resolved) around.out(printConfig(loaded.resolved, args));
       return complain(loaded.ok ? loaded.plan.warnings : loaded.findings, around);
     },
   },

@@ -4,6 +4,7 @@ import { Stores } from './pipeline/outbox/stores.ts';
 import { systemClock } from './telemetry/clock.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { Pool } from './workers/pool.ts';
 import { SlabPool } from './workers/slabs.ts';
 
 /** Builds the graph of a plan and throws it away; what a component objects to comes back. Opens nothing. */
@@ -18,6 +19,13 @@ export function buildDry(plan: Plan): Finding[] {
       memory,
       stores: new Stores({ memory, clock: systemClock, log: log.child({ kind: 'queue' }), meter }),
       ports: { bind: () => ({}) },
+      // Never asked: nothing starts.
+      pool: new Pool({
+        settings: { ...plan.workers, threads: 1 },
+        preload: import.meta.url,
+        log: log.child({ kind: 'workers' }),
+        meter: meter('workers'),
+      }),
       log,
       meter,
     });

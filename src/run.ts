@@ -1,5 +1,5 @@
 // The running process: assembles the world, starts the service, answers signals. Called by the verb `run`.
-import { totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { type Component, Secret } from './api/index.ts';
 import { components } from './components.ts';
@@ -15,12 +15,16 @@ import { Metrics } from './telemetry/metrics.ts';
 import { watchProcess } from './telemetry/process-metrics.ts';
 import { adminProtocol } from './ui/admin.ts';
 import { VERSION } from './version.ts';
+import { Pool, type PoolSettings } from './workers/pool.ts';
 import { SlabPool } from './workers/slabs.ts';
 
 /** Share of the machine's (or container's) memory that payloads may fill when no memory_limiter says otherwise. */
 const DEFAULT_MEMORY_SHARE = 0.5;
 /** The terminal, npm and the launcher may each deliver the same signal: within this time they count as one. */
 const SAME_SIGNAL_MS = 2_000;
+
+/** Gives plugins on worker threads the same `flamegate/api`. Sources run as they are, the package runs what tsc made of them. */
+export const SELF = new URL(import.meta.url.endsWith('.ts') ? './self.ts' : './self.js', import.meta.url).href;
 
 export interface RunOptions {
   readonly files: readonly string[];
@@ -50,7 +54,17 @@ export async function run(options: RunOptions): Promise<number> {
   const meter = (id: string) => metrics.meter(id);
   const ports = new Listeners({ memory, log: log.child({ kind: 'net' }), meter: meter('net'), clock });
   const stores = new Stores({ memory, clock, log: log.child({ kind: 'queue' }), meter });
-  const service = new Service({ clock, memory, ports, stores, log, meter });
+  const pool = new Pool({
+    settings: poolSettings(plan),
+    preload: SELF,
+    log: log.child({ kind: 'workers' }),
+    meter: meter('workers'),
+  });
+  const service = new Service({ clock, memory, pool, ports, stores, log, meter });
+  const poolTasks = meter('workers').gauge('flamegate_worker_tasks', {
+    help: 'Tasks on worker threads and in front of them.',
+    labels: ['state'],
+  });
   const slabBytes = meter('memory').gauge('flamegate_slab_bytes', {
     help: 'Pooled payload memory, by state.',
     labels: ['state'],
@@ -60,6 +74,8 @@ export async function run(options: RunOptions): Promise<number> {
     slabBytes.record(memory.usage.heldBytes, { state: 'held' });
     slabBytes.record(memory.usage.freeBytes, { state: 'free' });
     slabBytes.record(memory.usage.budgetBytes, { state: 'budget' });
+    poolTasks.record(pool.usage.running, { state: 'running' });
+    poolTasks.record(pool.usage.waiting, { state: 'waiting' });
   });
 
   const status = (): Status => ({
@@ -120,8 +136,10 @@ export async function run(options: RunOptions): Promise<number> {
       }
       admin = nextAdmin;
     }
+    pool.configure(poolSettings(next.plan));
     const outcome = await service.reload(next.plan);
     if (!outcome.ok) {
+      pool.configure(poolSettings(plan));
       if (admin !== previousAdmin) await admin.stop?.(AbortSignal.abort());
       admin = previousAdmin;
       return;
@@ -135,10 +153,15 @@ export async function run(options: RunOptions): Promise<number> {
   log.info('draining', { reason, drainTimeoutMs: plan.drainTimeoutMs });
   const deadline = AbortSignal.timeout(plan.drainTimeoutMs);
   await service.stop(deadline);
+  await pool.stop(deadline);
   await admin.stop?.(deadline);
   await ports.close(deadline);
   log.info('stopped');
   return 0;
+}
+
+function poolSettings({ workers }: Plan): PoolSettings {
+  return { ...workers, threads: workers.threads ?? availableParallelism() };
 }
 
 /** A value with its secrets readable, for comparing two configurations; goes nowhere else. */

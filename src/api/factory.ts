@@ -1,4 +1,5 @@
-import type { Signal } from '../model/batch.ts';
+import type { Plain } from '../model/attributes.ts';
+import type { ProfileBatch, Signal } from '../model/batch.ts';
 import type { Component, Consumer, Sender } from './component.ts';
 import type { Host } from './host.ts';
 import type { Schema } from './schema.ts';
@@ -29,7 +30,39 @@ export interface ProcessorFactory<C = Any, I extends Signal = Any, O extends Sig
   readonly kind: 'processor';
   readonly accepts: readonly I[];
   readonly emits: readonly O[];
+  /**
+   * It answers late, once what it held went on (merge, tail sampling): the pipeline puts a queue in front, so that no sender waits
+   * and nothing acknowledged is lost. On `stop` it lets go of all it holds.
+   */
+  readonly holds?: true;
   create(config: C, host: Host, next: Consumer<O>): Component & Consumer<I>;
+}
+/** What structured cloning keeps whole: a stage's configuration goes to workers. */
+export type Cloneable =
+  | null
+  | undefined
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | readonly Cloneable[]
+  | { readonly [key: string]: Cloneable };
+/** Hears what a stage noted, on the main thread, once for each batch that was accepted. */
+export interface NoteOwner<N extends Plain> extends Component {
+  /** `from` is as it left the stages; its bytes are borrowed until this returns. */
+  note(notes: readonly N[], from: ProfileBatch): void;
+}
+/**
+ * Work on samples, written under `processors:`. The work itself is the default export of `stage.ts` beside the factory (see `Stage`);
+ * only workers load it, and consecutive stages share one decoding.
+ */
+export interface StageFactory<C = Any, N extends Plain = Any> extends Base<C> {
+  readonly kind: 'stage';
+  /** What to do with a profile in a form that has no decoder: `pass` it on as it is (the default), or `drop` it. */
+  readonly undecodable?: (config: C) => 'pass' | 'drop';
+  /** One per pipeline, like the stage itself. */
+  owner?(config: C, host: Host): NoteOwner<N>;
 }
 /** Writes `send` only; the pipeline wraps it: observed → outbox (queue → retry → timeout) → send. */
 export interface ExporterFactory<C = Any, I extends Signal = Any> extends Base<C> {
@@ -44,7 +77,7 @@ export interface ExtensionFactory<C = Any> extends Base<C> {
   readonly provides?: readonly 'storage'[];
   create(config: C, host: Host): Component;
 }
-export type Factory = ReceiverFactory | ProcessorFactory | ExporterFactory | ExtensionFactory;
+export type Factory = ReceiverFactory | ProcessorFactory | StageFactory | ExporterFactory | ExtensionFactory;
 export type Kind = Factory['kind'];
 
 export const receiver = <C, O extends Signal>(factory: Omit<ReceiverFactory<C, O>, 'kind'>): ReceiverFactory<C, O> => ({
@@ -54,6 +87,9 @@ export const receiver = <C, O extends Signal>(factory: Omit<ReceiverFactory<C, O
 export const processor = <C, I extends Signal, O extends Signal>(
   factory: Omit<ProcessorFactory<C, I, O>, 'kind'>,
 ): ProcessorFactory<C, I, O> => ({ kind: 'processor', ...factory });
+export const stage = <C extends Cloneable, N extends Plain>(
+  factory: Omit<StageFactory<C, N>, 'kind'>,
+): StageFactory<C, N> => ({ kind: 'stage', ...factory });
 export const exporter = <C, I extends Signal>(factory: Omit<ExporterFactory<C, I>, 'kind'>): ExporterFactory<C, I> => ({
   kind: 'exporter',
   ...factory,

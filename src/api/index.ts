@@ -8,14 +8,17 @@ export type { Encoding, Form, Origin, Payload } from '../model/payload.ts';
 export type { Summary, ValueType } from '../model/summary.ts';
 export type { Component, Consumer, QueueStorage, Sender } from './component.ts';
 export type {
+  Cloneable,
   ExporterFactory,
   ExtensionFactory,
   Factory,
   Kind,
+  NoteOwner,
   ProcessorFactory,
   ReceiverFactory,
+  StageFactory,
 } from './factory.ts';
-export { exporter, extension, processor, receiver } from './factory.ts';
+export { exporter, extension, processor, receiver, stage } from './factory.ts';
 export type { Auth, Listen, OutboxConfig } from './fields.ts';
 export * as fields from './fields.ts';
 export { Secret } from './fields.ts';

@@ -5,16 +5,33 @@ import { Components, type Defined, SECTIONS } from './components.ts';
 import type { Findings } from './finding.ts';
 import { didYouMean } from './nearest.ts';
 import type { ComponentPlan, Plan, Section } from './plan.ts';
+import { loadPlugins } from './plugins.ts';
 import { checkReferences, type References } from './references.ts';
 import { type ServiceConfig, service } from './service.ts';
 import type { Place } from './source.ts';
 import { isNull, type Mapping, type Node } from './tree.ts';
 import { validate } from './validate.ts';
 
-const TOP = [...SECTIONS, 'service'];
+const TOP = [...SECTIONS, 'plugins', 'service'];
 
-/** The plan; undefined when `findings` has errors. */
+export interface Checked {
+  /** Undefined when there are errors. */
+  readonly plan: Plan | undefined;
+  /** Those that were given, and those of plugins. */
+  readonly factories: readonly Factory[];
+}
+
 export async function check(
+  root: Mapping,
+  builtIn: readonly Factory[],
+  findings: Findings,
+  readings: Map<Node, 'text' | 'absent'>,
+): Promise<Checked> {
+  const factories = [...builtIn, ...(await loadPlugins(root.entries.get('plugins'), builtIn, findings))];
+  return { plan: await checkPlan(root, factories, findings, readings), factories };
+}
+
+async function checkPlan(
   root: Mapping,
   factories: readonly Factory[],
   findings: Findings,
@@ -40,9 +57,15 @@ export async function check(
     pipelines: references.pipelines,
     extensions: references.extensions,
     telemetry: settings.telemetry,
+    workers: workersOf(settings),
     drainTimeoutMs: settings.drain_timeout,
     warnings: findings.list(),
   };
+}
+
+function workersOf({ workers }: ServiceConfig): Plan['workers'] {
+  const { threads, task_timeout: taskTimeoutMs, thread_memory: memoryBytes, queue_size: queueBytes } = workers;
+  return { threads, taskTimeoutMs, memoryBytes, queueBytes };
 }
 
 async function checkService(

@@ -4,18 +4,18 @@ import type { Factory, Kind, OutboxConfig } from '../api/index.ts';
 import { collectorHint, IGNORED_PROCESSOR, IGNORED_PROCESSOR_NOTE } from './collector.ts';
 import type { Findings } from './finding.ts';
 import { didYouMean } from './nearest.ts';
-import { checkOutbox, OUTBOX_KEYS } from './outbox.ts';
+import { checkOutbox, outboxKeys } from './outbox.ts';
 import type { ComponentPlan, Section } from './plan.ts';
 import type { Place } from './source.ts';
 import { type Entry, isNull, type Node, type Path, placeOf } from './tree.ts';
 import { validate } from './validate.ts';
 
-export const SECTION_KINDS: Readonly<Record<Section, Kind>> = {
-  receivers: 'receiver',
-  processors: 'processor',
-  exporters: 'exporter',
-  connectors: 'processor',
-  extensions: 'extension',
+export const SECTION_KINDS: Readonly<Record<Section, readonly Kind[]>> = {
+  receivers: ['receiver'],
+  processors: ['processor', 'stage'],
+  exporters: ['exporter'],
+  connectors: ['processor'],
+  extensions: ['extension'],
 };
 export const SECTIONS = Object.keys(SECTION_KINDS) as Section[];
 
@@ -35,7 +35,7 @@ export interface Defined {
   readonly ignored: boolean;
   /** Undefined when the body has errors. */
   readonly plan: ComponentPlan | undefined;
-  /** Where an exporter names the storage of its queue. */
+  /** Where it names the storage of its queue. */
   readonly storageAt?: Place;
 }
 
@@ -75,7 +75,7 @@ export class Components {
     const ignored =
       section === 'processors' &&
       id.split('/', 1)[0] === IGNORED_PROCESSOR &&
-      !this.#find('processor', IGNORED_PROCESSOR);
+      !this.#find(SECTION_KINDS.processors, IGNORED_PROCESSOR);
     if (ignored) {
       this.#findings.warn(at, `processor \`${id}\` does nothing here`, IGNORED_PROCESSOR_NOTE);
       return { id, section, at, factory: undefined, ignored, plan: undefined };
@@ -105,12 +105,12 @@ export class Components {
       );
       return undefined;
     }
-    const kind = SECTION_KINDS[section];
-    const factory = this.#find(kind, type);
+    const kinds = SECTION_KINDS[section];
+    const factory = this.#find(kinds, type);
     if (factory) return factory;
     const word = section.slice(0, -1);
     const elsewhere = this.#factories.find(other => other.type === type);
-    const types = this.#factories.filter(other => other.kind === kind).map(other => other.type);
+    const types = this.#factories.filter(other => kinds.includes(other.kind)).map(other => other.type);
     const hint = elsewhere
       ? `\`${type}\` is ${article(elsewhere.kind)} ${elsewhere.kind}`
       : (didYouMean(type, types) ?? (types.length > 0 ? `there are: ${types.join(', ')}` : undefined));
@@ -137,12 +137,11 @@ export class Components {
       return undefined;
     }
     const hint = (key: string, parent: Path) => collectorHint(key, parent.map(String).at(-1));
-    const isExporter = factory.kind === 'exporter';
-    const elsewhere = isExporter ? OUTBOX_KEYS : undefined;
-    const target = { schema: factory.config, node: body, path, at, hint, ...(elsewhere ? { elsewhere } : {}) };
+    const keys = outboxKeys(factory);
+    const target = { schema: factory.config, node: body, path, at, hint, ...(keys ? { elsewhere: keys } : {}) };
     const own = await validate<unknown>(target, this.#findings, this.#readings);
-    const outbox = isExporter ? await checkOutbox({ body, path, at, hint }, this.#findings, this.#readings) : undefined;
-    if (!own || (isExporter && !outbox)) return undefined;
+    const outbox = keys && (await checkOutbox({ keys, body, path, at, hint }, this.#findings, this.#readings));
+    if (!own || (keys && !outbox)) return undefined;
     const fingerprint = digest([factory.kind, factory.type, own.input, outbox?.input ?? null]);
     return {
       id,
@@ -153,8 +152,8 @@ export class Components {
     };
   }
 
-  #find(kind: Kind, type: string): Factory | undefined {
-    return this.#factories.find(factory => factory.kind === kind && factory.type === type);
+  #find(kinds: readonly Kind[], type: string): Factory | undefined {
+    return this.#factories.find(factory => kinds.includes(factory.kind) && factory.type === type);
   }
 }
 

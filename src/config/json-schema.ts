@@ -5,6 +5,7 @@ import type { Factory } from '../api/index.ts';
 import { IGNORED_PROCESSOR, IGNORED_PROCESSOR_NOTE } from './collector.ts';
 import { SECTION_KINDS, SECTIONS } from './components.ts';
 import { inputSchema, type JsonSchema } from './input-schema.ts';
+import { outboxKeys } from './outbox.ts';
 import type { Section } from './plan.ts';
 import { service } from './service.ts';
 
@@ -23,10 +24,10 @@ export function fileSchema(factories: readonly Factory[]): JsonSchema {
   const defs: Record<string, JsonSchema> = {};
   const properties: Record<string, JsonSchema> = {};
   for (const section of SECTIONS) {
-    const kind = SECTION_KINDS[section];
+    const kinds = SECTION_KINDS[section];
     const patterns: Record<string, JsonSchema> = {};
     for (const factory of factories)
-      if (factory.kind === kind) patterns[idPattern(factory.type)] = component(factory, defs);
+      if (kinds.includes(factory.kind)) patterns[idPattern(factory.type)] = component(factory, defs);
     if (section === 'processors')
       patterns[idPattern(IGNORED_PROCESSOR)] ??= {
         deprecated: true,
@@ -53,6 +54,11 @@ export function fileSchema(factories: readonly Factory[]): JsonSchema {
       },
     },
   };
+  properties.plugins = {
+    description: 'Modules with further components: paths from this file, or names of packages.',
+    type: ['array', 'null'],
+    items: { type: 'string' },
+  };
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
     title: 'flamegate configuration',
@@ -69,20 +75,22 @@ function idPattern(type: string): string {
 
 function component(factory: Factory, defs: Record<string, JsonSchema>): JsonSchema {
   const own = tidy(inputSchema(factory.config), defs, `${factory.kind}.${factory.type}`);
-  const schema = factory.kind === 'exporter' ? withOutbox(own, defs) : own;
+  const keys = outboxKeys(factory);
+  const schema = keys ? withOutbox(own, keys, defs) : own;
   const description = `${factory.summary} (${factory.kind}, ${factory.stability})`;
   // Nothing after `debug:` means all defaults, where nothing is required.
   const type = schema.type === 'object' && !schema.required?.length ? { type: ['object', 'null'] } : {};
   return { ...schema, ...type, description };
 }
 
-function withOutbox(own: JsonSchema, defs: Record<string, JsonSchema>): JsonSchema {
-  const shared = tidy(inputSchema(outbox), defs, 'outbox').properties!;
+function withOutbox(own: JsonSchema, keys: ReadonlySet<string>, defs: Record<string, JsonSchema>): JsonSchema {
+  const all = tidy(inputSchema(outbox), defs, 'outbox').properties!;
+  const shared = Object.fromEntries(Object.entries(all).filter(([key]) => keys.has(key)));
   if (own.properties) return { ...own, properties: { ...own.properties, ...shared } };
   // A union, or a schema of a library that prints none: allow what it allows, and the shared keys beside it.
   const { anyOf, oneOf, ...rest } = own;
   const choices = anyOf ?? oneOf;
-  if (choices) return { ...rest, anyOf: choices.map(choice => withOutbox(choice, defs)) };
+  if (choices) return { ...rest, anyOf: choices.map(choice => withOutbox(choice, keys, defs)) };
   return { ...own, properties: shared };
 }
 

@@ -30,6 +30,8 @@ export interface Resolved {
   readonly root: Mapping;
   /** Which values their schemas took as text, or as absent. */
   readonly readings: Readings;
+  /** Built in and of plugins. */
+  readonly factories: readonly Factory[];
 }
 
 export type Loaded =
@@ -65,8 +67,8 @@ export async function loadPlan(options: LoadOptions): Promise<Loaded> {
   const merged = trees.length > 0 ? trees.reduce(merge) : nothing;
   const root = (await expand(merged, { env: options.env ?? process.env, read, findings })) as Mapping;
   const readings = new Map<Node, 'text' | 'absent'>();
-  const plan = await check(root, options.factories, findings, readings);
-  const resolved: Resolved = { root, readings };
+  const { plan, factories } = await check(root, options.factories, findings, readings);
+  const resolved: Resolved = { root, readings, factories };
   return plan ? { ok: true, plan, resolved } : { ok: false, findings: findings.list(), resolved };
 }
 

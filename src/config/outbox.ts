@@ -1,11 +1,20 @@
-// The keys that every exporter has beside its own: timeout, sending_queue, retry_on_failure.
+// The keys that what has a queue has beside its own: timeout, sending_queue, retry_on_failure.
 import { type OutboxConfig, outbox } from '../api/fields.ts';
+import type { Factory } from '../api/index.ts';
 import type { Findings } from './finding.ts';
 import type { Place } from './source.ts';
 import { type Mapping, type Node, nodeAt, type Path, pathText, placeOf } from './tree.ts';
 import { validate } from './validate.ts';
 
-export const OUTBOX_KEYS: ReadonlySet<string> = new Set(['timeout', 'sending_queue', 'retry_on_failure']);
+const EXPORTER_KEYS: ReadonlySet<string> = new Set(['timeout', 'sending_queue', 'retry_on_failure']);
+/** What holds batches back answers when it likes: there is no time limit, and `timeout` is its own key. */
+const HOLDER_KEYS: ReadonlySet<string> = new Set(['sending_queue', 'retry_on_failure']);
+
+/** The keys of a component's outbox; undefined for a component that has none. */
+export function outboxKeys(factory: Factory): ReadonlySet<string> | undefined {
+  if (factory.kind === 'exporter') return EXPORTER_KEYS;
+  return factory.kind === 'processor' && factory.holds ? HOLDER_KEYS : undefined;
+}
 
 /** A Collector queue is counted in requests, this one in bytes: a plain number below this was surely meant as requests. */
 const SMALL_QUEUE_BYTES = 64 * 1024;
@@ -13,14 +22,20 @@ const SMALL_QUEUE_BYTES = 64 * 1024;
 /** `queue_size` where nothing is written and the queue lies on disk. */
 const DISK_QUEUE_BYTES = 1024 ** 3;
 
-/** Validates an exporter's shared keys; undefined with findings. */
+/** Validates the keys of a component's outbox; undefined with findings. */
 export async function checkOutbox(
-  options: { body: Mapping; path: Path; at: Place; hint: (key: string, path: Path) => string | undefined },
+  options: {
+    keys: ReadonlySet<string>;
+    body: Mapping;
+    path: Path;
+    at: Place;
+    hint: (key: string, path: Path) => string | undefined;
+  },
   findings: Findings,
   readings: Map<Node, 'text' | 'absent'>,
 ): Promise<{ value: OutboxConfig; input: unknown } | undefined> {
-  const { body, path, at, hint } = options;
-  const own = new Map([...body.entries].filter(([key]) => OUTBOX_KEYS.has(key)));
+  const { keys, body, path, at, hint } = options;
+  const own = new Map([...body.entries].filter(([key]) => keys.has(key)));
   const node: Mapping = { ...body, entries: own };
   const valid = await validate({ schema: outbox, node, path, at, hint }, findings, readings);
   if (!valid) return undefined;
@@ -61,7 +76,7 @@ export async function checkOutbox(
     least('max_elapsed_time', 'max_interval');
   }
   if (!sound) return undefined;
-  if (queue.storage === undefined || size) return valid;
-  const roomy = { ...queue, queue_size: DISK_QUEUE_BYTES };
-  return { ...valid, value: { ...valid.value, sending_queue: roomy } };
+  const timeout = keys.has('timeout') ? valid.value.timeout : 0;
+  const roomy = queue.storage !== undefined && !size ? { ...queue, queue_size: DISK_QUEUE_BYTES } : queue;
+  return { ...valid, value: { ...valid.value, timeout, sending_queue: roomy } };
 }

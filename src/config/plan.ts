@@ -12,7 +12,7 @@ export interface ComponentPlan {
   readonly config: unknown;
   /** Equal for equal configurations of one factory: a reload keeps what did not change. A digest, so that it holds no secret. */
   readonly fingerprint: string;
-  /** Exporters only. */
+  /** Of exporters, and of processors that hold. */
   readonly outbox?: OutboxConfig;
 }
 
@@ -38,6 +38,13 @@ export interface Plan {
   readonly telemetry: {
     readonly admin: Listen & { readonly token?: Secret | undefined };
     readonly logs: { readonly level: 'debug' | 'info' | 'warn' | 'error' };
+  };
+  readonly workers: {
+    /** Unset: one for each core. */
+    readonly threads: number | undefined;
+    readonly taskTimeoutMs: number;
+    readonly memoryBytes: number;
+    readonly queueBytes: number;
   };
   /** Longest time that shutdown waits for queues. */
   readonly drainTimeoutMs: number;

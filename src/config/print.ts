@@ -1,6 +1,5 @@
 // The verb print-config: the configuration after merging and expanding, secrets masked, and on request where each value came from.
 import { Document, isCollection, isPair, isScalar, type Node as YamlNode } from 'yaml';
-import type { Factory } from '../api/index.ts';
 import { type JsonSchema, schemasAt, step } from './input-schema.ts';
 import { fileSchema } from './json-schema.ts';
 import type { Resolved } from './load.ts';
@@ -14,8 +13,8 @@ export interface PrintOptions {
 }
 
 /** Text that ends with a line feed. In YAML origins are comments; in JSON each value becomes `{"value": …, "origin": …}`. */
-export function printConfig(resolved: Resolved, factories: readonly Factory[], options: PrintOptions): string {
-  const schema = fileSchema(factories);
+export function printConfig(resolved: Resolved, options: PrintOptions): string {
+  const schema = fileSchema(resolved.factories);
   const printer = new Printer(schema, resolved.readings, options.origin);
   const shown = printer.show(resolved.root, schemasAt(schema, []), false);
   if (options.format === 'json') return `${JSON.stringify(toJson(shown, options.origin), undefined, 2)}\n`;

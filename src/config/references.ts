@@ -153,9 +153,7 @@ class Checker {
   }
 
   #fits(factory: Factory, id: string, at: Place, pipeline: string, signal: Signal, slot: Slot): void {
-    const accepts: readonly Signal[] =
-      factory.kind === 'processor' || factory.kind === 'exporter' ? factory.accepts : [];
-    const emits: readonly Signal[] = factory.kind === 'processor' || factory.kind === 'receiver' ? factory.emits : [];
+    const { accepts, emits } = signalsOf(factory);
     const say = (verb: string, signals: readonly Signal[], hint?: string) =>
       this.#findings.error(
         at,
@@ -238,11 +236,11 @@ class Checker {
     const offering = defined.filter(
       ({ factory }) => factory?.kind === 'extension' && factory.provides?.includes('storage'),
     );
-    for (const { id, plan, storageAt } of this.#defined) {
+    for (const { id, plan, section, storageAt } of this.#defined) {
       const storage = plan?.outbox?.sending_queue.storage;
       if (storage === undefined || !storageAt) continue;
       const found = defined.find(extension => extension.id === storage);
-      const what = `exporters.${id}.sending_queue.storage`;
+      const what = `${section}.${id}.sending_queue.storage`;
       if (!found) {
         const ids = offering.map(extension => extension.id);
         const hint =
@@ -284,6 +282,15 @@ class Checker {
     }
     return ids;
   }
+}
+
+/** Samples are what profiles have: a stage takes and hands on those. */
+function signalsOf(factory: Factory): { accepts: readonly Signal[]; emits: readonly Signal[] } {
+  if (factory.kind === 'stage') return { accepts: ['profiles'], emits: ['profiles'] };
+  return {
+    accepts: factory.kind === 'processor' || factory.kind === 'exporter' ? factory.accepts : [],
+    emits: factory.kind === 'processor' || factory.kind === 'receiver' ? factory.emits : [],
+  };
 }
 
 function idsOf(list: Node | undefined): { id: string; at: Place }[] {

@@ -1,9 +1,12 @@
 // The schema of `service:`. What its ids refer to is checked by references.ts.
 import { z } from 'zod';
-import { duration, listen, secret } from '../api/fields.ts';
+import { bytes, duration, listen, secret } from '../api/fields.ts';
 
 /** Below the 30 s that Kubernetes gives a pod by default (terminationGracePeriodSeconds). */
 export const DRAIN_TIMEOUT = '25s';
+
+/** A large profile, inflated and decoded, must fit; bytes. */
+const LEAST_THREAD_MEMORY = 64 * 1024 * 1024;
 
 const ids = (what: string) => z.array(z.string()).describe(what);
 
@@ -46,6 +49,23 @@ export const service = z.strictObject({
     })
     .prefault({})
     .describe('What the gateway says of itself.'),
+  workers: z
+    .strictObject({
+      threads: z.int().min(1).max(256).optional().describe('Worker threads; unset is one for each CPU core.'),
+      task_timeout: duration()
+        .prefault('10s')
+        .refine(ms => ms > 0, 'must be longer than 0')
+        .describe('Longest run of one task: a stage that takes longer is ended with its thread.'),
+      thread_memory: bytes()
+        .prefault('512MiB')
+        .refine(size => size >= LEAST_THREAD_MEMORY, 'must be at least 64MiB')
+        .describe('Most that one thread may hold beside the payloads; a stage that takes more is ended with it.'),
+      queue_size: bytes()
+        .prefault('64MiB')
+        .describe('Payload bytes that may wait for a thread; beyond it senders hear 429.'),
+    })
+    .prefault({})
+    .describe('The threads on which stages work on samples. None runs before a pipeline has a stage.'),
   drain_timeout: duration()
     .prefault(DRAIN_TIMEOUT)
     .describe(

@@ -94,12 +94,14 @@ export function itemsOf(batch: ProfileBatch | TraceBatch | MetricBatch): number 
 /** Every distinct byte range that a batch borrows: payloads and parts, each once. */
 export function* bytesOf(batch: ProfileBatch | TraceBatch | MetricBatch): Generator<Uint8Array> {
   if (batch.signal === 'metrics') return;
-  if (batch.signal === 'traces') {
-    yield batch.payload.bytes;
-    return;
-  }
+  if (batch.signal === 'traces') yield batch.payload.bytes;
+  else yield* bytesOfProfiles(batch.profiles);
+}
+
+/** The same for profiles alone. */
+export function* bytesOfProfiles(profiles: readonly Profile[]): Generator<Uint8Array> {
   let last: Uint8Array | undefined;
-  for (const profile of batch.profiles) {
+  for (const profile of profiles) {
     // Profiles of one request that share a payload are neighbours.
     if (profile.payload.bytes !== last) yield profile.payload.bytes;
     last = profile.payload.bytes;

@@ -14,6 +14,8 @@ export interface Memory {
   retain(bytes: Uint8Array): void;
   /** One reference less; at zero the slab goes back to the pool. */
   release(bytes: Uint8Array): void;
+  /** After its last release the slab of these bytes is not used again: a thread that was ended may still be writing into it. */
+  retire(bytes: Uint8Array): void;
   /** Whether these bytes lie in a slab. */
   holds(bytes: Uint8Array): boolean;
   readonly usage: MemoryUsage;

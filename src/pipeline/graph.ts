@@ -2,9 +2,11 @@ import type {
   Component,
   ExporterFactory,
   ExtensionFactory,
+  Logger,
   ProcessorFactory,
   QueueStorage,
   ReceiverFactory,
+  StageFactory,
 } from '../api/index.ts';
 import type { ComponentPlan, PipelinePlan, Plan } from '../config/plan.ts';
 import { Entry } from './entry.ts';
@@ -14,8 +16,11 @@ import { Link, type Node } from './link.ts';
 import { Observed, Observer } from './observed.ts';
 import { Outbox } from './outbox/outbox.ts';
 import type { Store } from './outbox/store.ts';
+import { type FusedStage, FusedStages } from './stages/fused.ts';
+import { stageOf } from './stages/stage-of.ts';
 
-export type NodeKind = 'extension' | 'exporter' | 'connector' | 'processor' | 'receiver';
+/** `stages` is what consecutive stages of a pipeline run in; each of them is a `processor` beside it. */
+export type NodeKind = 'extension' | 'exporter' | 'connector' | 'processor' | 'stages' | 'receiver';
 
 /** One running component with what the graph keeps beside it. */
 export interface Vertex {
@@ -32,10 +37,21 @@ export interface Vertex {
   /** Where it sends to; absent for exporters and extensions. */
   readonly next?: Link | Entry;
   readonly outbox?: Outbox;
+  /** Of a stage. */
+  readonly stage?: FusedStage;
 }
 
+type Watched = Pick<Vertex, 'observer' | 'condition'>;
+
 /** Components start in this order and stop in the reverse one: nothing emits before all that is below it runs. */
-export const START_ORDER: readonly NodeKind[] = ['extension', 'exporter', 'connector', 'processor', 'receiver'];
+export const START_ORDER: readonly NodeKind[] = [
+  'extension',
+  'exporter',
+  'connector',
+  'processor',
+  'stages',
+  'receiver',
+];
 
 /**
  * A plan as connected components. Building has no effects. Components whose configuration did not change are taken over from
@@ -109,19 +125,23 @@ export class Graph {
     if (this.#reuse(`exporter ${plan.id}`, plan)) return;
     const { host, ...parts } = this.#parts('exporter', plan);
     const component = (plan.factory as ExporterFactory).create(plan.config, host);
-    const { observer, condition } = parts;
-    const send = new Observed({ consume: (batch, abort) => component.send(batch, abort) } as Node, observer);
-    const outbox = new Outbox({
-      id: plan.id,
-      sender: { send: (batch, abort) => send.consume(batch, abort) },
+    const send = new Observed({ consume: (batch, abort) => component.send(batch, abort) } as Node, parts.observer);
+    const outbox = this.#outbox(plan.id, plan, host.log, parts, send);
+    this.#add({ ...parts, component, outbox, node: { consume: (batch, abort) => outbox.deliver(batch, abort) } });
+  }
+
+  #outbox(queue: string, plan: ComponentPlan, log: Logger, { observer, condition }: Watched, to: Node): Outbox {
+    return new Outbox({
+      id: queue,
+      sender: { send: (batch, abort) => to.consume(batch, abort) },
       config: plan.outbox!,
       store: this.#storeOf(plan),
       clock: this.#world.clock,
-      log: host.log,
+      log,
+      holding: plan.factory.kind === 'processor',
       dropped: (items, reason) => observer.drop(items, reason),
       report: (health, why) => condition.report(health, why),
     });
-    this.#add({ ...parts, component, outbox, node: { consume: (batch, abort) => outbox.deliver(batch, abort) } });
   }
 
   #storeOf(plan: ComponentPlan): Store {
@@ -131,7 +151,9 @@ export class Graph {
     const extension = this.vertices.get(`extension ${storage}`);
     const offered = extension?.component as Partial<QueueStorage> | undefined;
     if (!extension || !offered?.queueFile)
-      throw new Error(`exporter ${plan.id}: sending_queue.storage \`${storage}\` is no running file_storage`);
+      throw new Error(
+        `${plan.factory.kind} ${plan.id}: sending_queue.storage \`${storage}\` is no running file_storage`,
+      );
     const { queueFile } = offered;
     const store = stores.file(queueFile);
     stores.watch(queueFile.file, error => extension.condition.report(error ? 'degraded' : 'ok', error));
@@ -157,7 +179,11 @@ export class Graph {
     const next = nextOf(parts.observer);
     const component = (plan.factory as ProcessorFactory).create(plan.config, host, next);
     const node = new Observed(component as unknown as Node, parts.observer);
-    return this.#add({ ...parts, component, next, node });
+    if (!plan.outbox) return this.#add({ ...parts, component, next, node });
+    // It answers late: the sender is answered by the queue in front of it.
+    const outbox = this.#outbox(key.replace(' ', ':'), plan, host.log, parts, node);
+    const front = outbox.queued ? new Fanout([{ id: outbox.id, outbox, node }]) : node;
+    return this.#add({ ...parts, component, next, node: front, outbox });
   }
 
   #pipeline(pipeline: PipelinePlan): void {
@@ -166,15 +192,50 @@ export class Graph {
       return { id, node: vertex.node!, ...(vertex.outbox && { outbox: vertex.outbox }) };
     });
     let target: Node = new Fanout(branches);
-    for (const id of pipeline.processors.toReversed()) {
-      const plan = this.plan.components.processors.get(id)!;
-      const key = `processor ${pipeline.id}/${id}`;
-      const vertex = this.#reuse(key, plan) ?? this.#processor(plan, 'processor', key, () => new Link());
-      const below = target;
-      this.#turn(vertex, () => (vertex.next as Link).point(below));
-      target = vertex.node!;
+    const plans = pipeline.processors.map(id => this.plan.components.processors.get(id)!);
+    while (plans.length > 0) {
+      const from = plans.findLastIndex(({ factory }) => factory.kind !== 'stage') + 1;
+      const stages = plans.splice(from);
+      target =
+        stages.length > 0
+          ? this.#stages(pipeline, stages, target, branches)
+          : this.#step(pipeline, plans.pop()!, target);
     }
     this.#heads.get(pipeline.id)!.point(target);
+  }
+
+  #step(pipeline: PipelinePlan, plan: ComponentPlan, below: Node): Node {
+    const key = `processor ${pipeline.id}/${plan.id}`;
+    const vertex = this.#reuse(key, plan) ?? this.#processor(plan, 'processor', key, () => new Link());
+    this.#turn(vertex, () => (vertex.next as Link).point(below));
+    return vertex.node!;
+  }
+
+  /** Stages that follow one another, as one node. */
+  #stages(pipeline: PipelinePlan, plans: readonly ComponentPlan[], below: Node, branches: readonly Branch[]): Node {
+    const ids = plans.map(({ id }) => id).join('+');
+    const whole: ComponentPlan = {
+      id: ids,
+      factory: plans[0]!.factory,
+      config: undefined,
+      fingerprint: plans.map(({ fingerprint }) => fingerprint).join('+'),
+    };
+    const stages = plans.map(plan => this.#stage(pipeline, plan));
+    const key = `stages ${pipeline.id}/${ids}`;
+    let vertex = this.#reuse(key, whole);
+    if (!vertex) {
+      const { pool, memory, clock } = this.#world;
+      const next = new Link();
+      const fused = new FusedStages({ key: `${pipeline.id} ${whole.fingerprint}`, stages, next, pool, memory, clock });
+      const { host: _, ...parts } = this.#parts('stages', whole, key);
+      vertex = this.#add({ ...parts, component: fused, next, node: fused });
+    }
+    const fused = vertex.component as FusedStages;
+    this.#turn(vertex, () => {
+      (vertex.next as Link).point(below);
+      fused.deadLetters = branches.find(({ outbox }) => outbox?.queued && outbox.store.durable)?.outbox?.store;
+    });
+    return fused;
   }
 
   #receiver(plan: ComponentPlan): void {
@@ -189,6 +250,17 @@ export class Graph {
     const next = new Entry(this.#world.memory, parts.observer);
     next.heads = this.#headsOf(plan.id);
     this.#add({ ...parts, next, component: (plan.factory as ReceiverFactory).create(plan.config, host, next) });
+  }
+
+  #stage(pipeline: PipelinePlan, plan: ComponentPlan): FusedStage {
+    const key = `processor ${pipeline.id}/${plan.id}`;
+    const old = this.#reuse(key, plan);
+    if (old) return old.stage!;
+    const { host, ...parts } = this.#parts('processor', plan, key);
+    const owner = (plan.factory as StageFactory).owner?.(plan.config, host);
+    const stage = stageOf(plan, pipeline.id, host, parts.observer, owner);
+    this.#add({ ...parts, component: owner ?? {}, stage });
+    return stage;
   }
 
   /** A new vertex is nobody's yet and can be connected at once; one that runs in the previous graph waits for `connect`. */

@@ -3,6 +3,7 @@ import type { Profile } from '../model/batch.ts';
 import type { Memory } from '../model/memory.ts';
 import type { Payload } from '../model/payload.ts';
 import type { Summary } from '../model/summary.ts';
+import type { Pool } from '../workers/pool.ts';
 import { tasks } from '../workers/tasks.ts';
 import type { Stores } from './outbox/stores.ts';
 
@@ -15,6 +16,7 @@ export interface Ports {
 export interface World {
   readonly clock: Clock;
   readonly memory: Memory;
+  readonly pool: Pool;
   readonly ports: Ports;
   readonly stores: Stores;
   readonly log: { child(fields: object): Logger };

@@ -133,11 +133,13 @@ export class Service {
 
   async #stopOne(vertex: Vertex, deadline: AbortSignal, queue: 'drain' | 'hand over'): Promise<void> {
     try {
-      if (queue === 'drain') {
-        await vertex.outbox?.stop(deadline);
-        vertex.outbox?.store.close(vertex.id);
-      } else await vertex.outbox?.handOver(deadline);
-      await vertex.component.stop?.(deadline);
+      const { outbox, component, kind } = vertex;
+      const ended = queue === 'drain' ? outbox?.stop(deadline) : outbox?.handOver(deadline);
+      // What a processor holds it lets go of when it is told to stop, and only then is its queue empty.
+      if (kind !== 'exporter') await component.stop?.(deadline);
+      await ended;
+      if (queue === 'drain') outbox?.store.close(outbox.id);
+      if (kind === 'exporter') await component.stop?.(deadline);
     } catch (error) {
       this.#log.error('component did not stop cleanly', { component: vertex.key, error });
     }
@@ -154,9 +156,10 @@ export class Service {
   /** Refreshes the gauges of queues; called when metrics are read. */
   collect(): void {
     const now = this.#world.clock.now();
-    for (const { id, outbox } of this.#graph?.vertices.values() ?? []) {
+    for (const { outbox } of this.#graph?.vertices.values() ?? []) {
       if (!outbox?.queued) continue;
-      const { batches, bytes, oldestMs } = outbox.depth;
+      const { id, depth } = outbox;
+      const { batches, bytes, oldestMs } = depth;
       this.#queueBatches.record(batches, { queue: id });
       this.#queueBytes.record(bytes, { queue: id });
       this.#queueOldest.record(oldestMs === undefined ? 0 : (now - oldestMs) / 1000, { queue: id });
@@ -165,7 +168,7 @@ export class Service {
 
   /** The part of the status that the graph knows. */
   status(): Pick<Status, 'pipelines' | 'components' | 'drops'> {
-    const vertices = [...(this.#graph?.vertices.values() ?? [])];
+    const vertices = [...(this.#graph?.vertices.values() ?? [])].filter(({ kind }) => kind !== 'stages');
     return {
       pipelines: this.#graph?.plan.pipelines ?? [],
       components: vertices.map(componentStatus),

@@ -1,5 +1,14 @@
 import { promisify } from 'node:util';
-import { constants, gunzip as gunzipPooled, gunzipSync, gzip as gzipPooled } from 'node:zlib';
+import {
+  constants,
+  gunzip as gunzipPooled,
+  gunzipSync,
+  gzip as gzipPooled,
+  gzipSync,
+  zstdCompressSync,
+  zstdDecompressSync,
+} from 'node:zlib';
+import type { Encoding } from '../model/payload.ts';
 import { DecodeError } from './decode-error.ts';
 
 const MIB = 1024 * 1024;
@@ -112,6 +121,36 @@ export function peekGunzip(bytes: Uint8Array, want: number): Buffer {
 }
 
 /** Level 1: on profiles higher levels cost three times as much for a tenth less. */
+const LEVEL = 1;
+
 export function gzip(bytes: Uint8Array): Promise<Buffer> {
-  return gzipAsync(bytes, { level: 1 });
+  return gzipAsync(bytes, { level: LEVEL });
+}
+
+/**
+ * Undoes an encoding on this thread, for workers: there the hand-over to zlib's thread pool would only add to the cost.
+ * @throws DecodeError as `gunzip`
+ */
+export function inflateHere(
+  { encoding, bytes }: { readonly encoding: Encoding; readonly bytes: Uint8Array },
+  maxBytes: number,
+): Uint8Array {
+  if (encoding === 'identity') return bytes;
+  const limit = Math.max(1, inflatedLimit(bytes.length, maxBytes));
+  try {
+    if (encoding === 'zstd') return zstdDecompressSync(bytes, { maxOutputLength: limit });
+    return whole(gunzipInline(bytes, optionsFor(isizeOf(bytes), limit)), bytes.length);
+  } catch (error) {
+    throw inflateError(error, limit);
+  }
+}
+
+/** The same bytes in this encoding, on this thread. */
+export function compressHere(bytes: Uint8Array, encoding: Encoding): Uint8Array {
+  if (encoding === 'identity') return bytes;
+  // One chunk of the size of the input: growing costs copies, and profiles always get smaller.
+  const chunkSize = Math.max(LEAST_CHUNK_BYTES, bytes.length);
+  if (encoding === 'zstd')
+    return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: LEVEL }, chunkSize });
+  return gzipSync(bytes, { level: LEVEL, chunkSize });
 }

@@ -10,6 +10,7 @@ const POISON = 0xdb;
 interface Entry extends Slab {
   readonly capacity: number;
   references: number;
+  retired?: true;
 }
 
 /**
@@ -70,7 +71,7 @@ export class SlabPool implements Memory {
     if (--entry.references > 0) return;
     this.#heldBytes -= entry.capacity;
     if (this.#poison) entry.bytes.fill(POISON);
-    if (this.#freeBytes + entry.capacity > MAX_FREE_BYTES) {
+    if (entry.retired || this.#freeBytes + entry.capacity > MAX_FREE_BYTES) {
       this.#slabs.delete(entry.bytes.buffer);
       return;
     }
@@ -78,6 +79,11 @@ export class SlabPool implements Memory {
     const shelf = this.#free.get(entry.capacity);
     if (shelf) shelf.push(entry);
     else this.#free.set(entry.capacity, [entry]);
+  }
+
+  retire(bytes: Uint8Array): void {
+    const entry = this.#slabs.get(bytes.buffer);
+    if (entry) entry.retired = true;
   }
 
   limit(budgetBytes: number): () => void {

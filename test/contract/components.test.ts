@@ -26,6 +26,7 @@ import { numbered } from '../kit/pprof.ts';
 const ROOM: Record<Factory['kind'], string> = {
   receiver: 'receivers',
   processor: 'processors',
+  stage: 'processors',
   exporter: 'exporters',
   extension: 'extensions',
 };
@@ -81,6 +82,7 @@ function bench(): Bench {
 }
 
 function create(factory: Factory, config: unknown, host: Host, next: Consumer<never>): Component {
+  if (factory.kind === 'stage') return factory.owner?.(config, host) ?? {};
   if (factory.kind === 'receiver' || factory.kind === 'processor') return factory.create(config, host, next as never);
   return factory.create(config, host);
 }

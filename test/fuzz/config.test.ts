@@ -25,7 +25,7 @@ async function survives(text: string, set: string[] = []): Promise<void> {
     env: { NUMBER: '1', LIST: '[a, {b: c}]', BROKEN: '{' },
     read,
   });
-  if (loaded.resolved) printConfig(loaded.resolved, factories, { format: 'yaml', origin: true });
+  if (loaded.resolved) printConfig(loaded.resolved, { format: 'yaml', origin: true });
   const findings = loaded.ok ? loaded.plan.warnings : loaded.findings;
   if (!loaded.ok) assert.ok(findings.some(finding => finding.severity === 'error'));
   const lines = text.split('\n');

@@ -17,8 +17,10 @@ export interface OutboxParts {
   readonly clock: Clock;
   readonly log: Logger;
   /** Counts what goes no further after it was acknowledged. */
-  readonly dropped: (items: number, reason: DropReason) => void;
+  readonly dropped: (items: number, reason: DropReason | (string & {})) => void;
   readonly report: (health: 'ok' | 'degraded', why?: Error) => void;
+  /** The sender answers when it lets go of a batch: it is given everything there is, not `num_consumers` at a time. */
+  readonly holding?: boolean;
   readonly random?: () => number;
 }
 
@@ -68,7 +70,8 @@ export class Outbox implements Component {
   async start(): Promise<void> {
     if (!this.queued) return;
     this.#of.store.open(this.id, this.#limits);
-    for (let n = 0; n < this.#of.config.sending_queue.num_consumers; n++) this.#loops.push(this.#consume());
+    if (this.#of.holding) this.#loops.push(this.#handOut());
+    else for (let n = 0; n < this.#of.config.sending_queue.num_consumers; n++) this.#loops.push(this.#consume());
   }
 
   /** The row to store, or undefined when the batch can never fit. */
@@ -172,20 +175,38 @@ export class Outbox implements Component {
   }
 
   async #consume(): Promise<void> {
+    for (let entry = await this.#next(); entry; entry = await this.#next()) await this.#attempt(entry);
+  }
+
+  /** The next entry that may be tried; undefined when no further one may be taken. */
+  async #next(): Promise<Entry | undefined> {
     const closing = this.#closing.signal;
     for (;;) {
       // The gate before the queue: what waits for a store that is down stays in the queue, where it can make room.
       if (!this.#draining) await this.#gate.open(this.#hurry.signal);
       const entry = await this.#of.store.take(this.id, closing);
-      if (!entry) return;
-      if (closing.aborted || !(this.#draining || this.#gate.admit())) {
-        this.#of.store.settle(this.id, entry, { kind: 'back' });
-        if (closing.aborted) return;
-        continue;
-      }
-      this.#of.store.settle(this.id, entry, await this.#try(entry));
-      if (this.#draining && this.depth.batches - this.depth.inFlight === 0) this.#closing.abort();
+      if (!entry) return undefined;
+      if (!closing.aborted && (this.#draining || this.#gate.admit())) return entry;
+      this.#of.store.settle(this.id, entry, { kind: 'back' });
+      if (closing.aborted) return undefined;
     }
+  }
+
+  async #attempt(entry: Entry): Promise<void> {
+    this.#of.store.settle(this.id, entry, await this.#try(entry));
+    if (this.#draining && this.depth.batches - this.depth.inFlight === 0) this.#closing.abort();
+  }
+
+  /** Ends when nothing may be taken any more and everything that was is settled. */
+  async #handOut(): Promise<void> {
+    const out = new Set<Promise<void>>();
+    for (;;) {
+      const entry = await this.#next();
+      if (!entry) break;
+      const one = this.#attempt(entry).finally(() => out.delete(one));
+      out.add(one);
+    }
+    await Promise.all(out);
   }
 
   async #try(entry: Entry): Promise<Outcome> {
@@ -202,6 +223,8 @@ export class Outbox implements Component {
     const result = await this.#send(entry.batch, this.#cut.signal);
     if (result.kind === 'accepted') {
       this.#recovered();
+      // Nobody else hears of what the other side left out: the sender was answered long ago.
+      for (const drop of result.drops ?? []) dropped(drop.items, drop.reason);
       return { kind: 'done' };
     }
     if (result.kind === 'permanent') {

@@ -24,7 +24,7 @@ async function print(options: PrintOptions): Promise<string> {
   const env = { PASSWORD: 'hunter2', TENANT: '0123' };
   const loaded = await loadPlan({ files: ['config.yaml'], set: ['exporters.debug=null'], factories, env, read });
   assert.ok(loaded.ok);
-  return printConfig(loaded.resolved, factories, options);
+  return printConfig(loaded.resolved, options);
 }
 
 for (const format of ['yaml', 'json'] as const) {

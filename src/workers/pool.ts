@@ -1,0 +1,246 @@
+// piscina, behind one file: threads for work on payload bytes, each task with a limit on its time and memory.
+import { Piscina } from 'piscina';
+import type { Instrument, Logger, Meter } from '../api/index.ts';
+import type { TaskInput, TaskName, TaskOutput } from './tasks.ts';
+import type { Answer } from './worker.ts';
+
+/** How often running tasks are looked at, ms: what a task may exceed its limits by. */
+const WATCH_MS = 100;
+/** An idle thread ends after this, ms: starting one takes about 100 ms, keeping one about 10 MiB. */
+const IDLE_MS = 60_000;
+const MIB = 1024 * 1024;
+
+export interface PoolSettings {
+  readonly threads: number;
+  /** Longest run of one task, ms. */
+  readonly taskTimeoutMs: number;
+  /** Most that one thread may hold, bytes: heap and array buffers; payloads in shared memory do not count. */
+  readonly memoryBytes: number;
+  /** Payload bytes that may wait for a thread. */
+  readonly queueBytes: number;
+}
+
+/** What became of a task. Never thrown. */
+export type TaskOutcome<R> =
+  | { readonly kind: 'done'; readonly value: R; readonly waitMs: number; readonly runMs: number }
+  /** Too much waits already. */
+  | { readonly kind: 'full' }
+  /** Nobody waits for the answer any more. */
+  | { readonly kind: 'gone' }
+  /** `bug` is an exception of the task itself; the others took the thread with them. */
+  | { readonly kind: 'failed'; readonly reason: 'crashed' | 'hung' | 'memory' | 'bug'; readonly message: string };
+
+interface Waiting {
+  readonly task: TaskName;
+  readonly input: unknown;
+  readonly bytes: number;
+  readonly abort: AbortSignal | undefined;
+  readonly sinceMs: number;
+  readonly resolve: (outcome: TaskOutcome<never>) => void;
+}
+interface Running {
+  readonly startedMs: number;
+  readonly cut: AbortController;
+  readonly threads: Piscina;
+}
+
+export interface PoolParts {
+  readonly settings: PoolSettings;
+  /** URL of a module that each thread loads first. */
+  readonly preload: string;
+  readonly log: Logger;
+  readonly meter: Meter;
+}
+
+/**
+ * No thread starts before the first task. A task is handed over when a thread is free, so that its time limit counts from when it
+ * runs; what waits is bounded in bytes.
+ */
+export class Pool {
+  readonly #of: PoolParts;
+  #settings: PoolSettings;
+  #threads: Piscina | undefined;
+  #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  readonly #running = new Set<Running>();
+  readonly #memoryCut = new WeakSet<object>();
+  /** Threads that were ended for their memory, and whose task has not failed yet. */
+  #memoryCuts = 0;
+  #watch: NodeJS.Timeout | undefined;
+  #stopped = false;
+  #idle: (() => void) | undefined;
+  readonly #restarts: Instrument;
+
+  constructor(parts: PoolParts) {
+    this.#of = parts;
+    this.#settings = parts.settings;
+    this.#restarts = parts.meter.counter('flamegate_worker_restarts_total', {
+      help: 'Worker threads that a task took with it, by reason.',
+      labels: ['reason'],
+    });
+  }
+
+  get usage(): { running: number; waiting: number; waitingBytes: number; threads: number } {
+    const threads = this.#threads?.threads.length ?? 0;
+    return { running: this.#running.size, waiting: this.#waiting.length, waitingBytes: this.#waitingBytes, threads };
+  }
+
+  /** Other settings, from the next task on; running ones end under the old ones. */
+  configure(settings: PoolSettings): void {
+    const same = (Object.keys(settings) as (keyof PoolSettings)[]).every(key => settings[key] === this.#settings[key]);
+    if (same) return;
+    this.#settings = settings;
+    const old = this.#threads;
+    this.#threads = undefined;
+    if (old) this.#end(old);
+  }
+
+  /**
+   * @param of.bytes payload bytes that wait with it
+   * @param of.first before all that waits: it was there already once
+   */
+  run<K extends TaskName>(
+    task: K,
+    input: TaskInput<K>,
+    of: { readonly bytes: number; readonly abort?: AbortSignal; readonly first?: boolean },
+  ): Promise<TaskOutcome<TaskOutput<K>>> {
+    const { bytes, abort, first } = of;
+    const free = this.#running.size < this.#settings.threads;
+    if (this.#stopped) return Promise.resolve({ kind: 'gone' });
+    if (!free && !first && this.#waitingBytes + bytes > this.#settings.queueBytes)
+      return Promise.resolve({ kind: 'full' });
+    return new Promise(resolve => {
+      const waiting = { task, input, bytes, abort, sinceMs: performance.now(), resolve } as Waiting;
+      if (free) {
+        void this.#start(waiting);
+        return;
+      }
+      this.#waitingBytes += bytes;
+      if (first) this.#waiting.unshift(waiting);
+      else this.#waiting.push(waiting);
+    });
+  }
+
+  /** What waits is told that nobody will come; running tasks end, or are ended at the deadline. */
+  async stop(deadline: AbortSignal): Promise<void> {
+    this.#stopped = true;
+    for (const { resolve } of this.#waiting.splice(0)) resolve({ kind: 'gone' });
+    this.#waitingBytes = 0;
+    const cut = () => {
+      for (const { cut } of this.#running) cut.abort();
+    };
+    if (deadline.aborted) cut();
+    else deadline.addEventListener('abort', cut, { once: true });
+    if (this.#running.size > 0) await new Promise<void>(resolve => (this.#idle = resolve));
+    deadline.removeEventListener('abort', cut);
+    const threads = this.#threads;
+    this.#threads = undefined;
+    await threads?.destroy();
+  }
+
+  async #start(waiting: Waiting): Promise<void> {
+    const { task, input, sinceMs, resolve } = waiting;
+    const threads = this.#pool();
+    const running: Running = { startedMs: performance.now(), cut: new AbortController(), threads };
+    this.#running.add(running);
+    this.#watch ??= setInterval(() => this.#look(), WATCH_MS).unref();
+    try {
+      const answer = (await threads.run({ task, input }, { signal: running.cut.signal })) as Answer;
+      const runMs = performance.now() - running.startedMs;
+      if (answer.ok)
+        resolve({ kind: 'done', value: answer.value as never, waitMs: running.startedMs - sinceMs, runMs });
+      else {
+        this.#of.log.error('task threw, this is a bug', { task, error: answer.message });
+        resolve({ kind: 'failed', reason: 'bug', message: answer.message });
+      }
+    } catch (error) {
+      resolve(this.#failed(running, error as Error));
+    } finally {
+      this.#running.delete(running);
+      if (threads !== this.#threads) this.#end(threads);
+      this.#next();
+    }
+  }
+
+  #failed(running: Running, error: Error): TaskOutcome<never> {
+    const failure = this.#reasonOf(running, error);
+    this.#restarts.record(1, { reason: failure.reason });
+    this.#of.log.error('worker ended with its task', failure);
+    return { kind: 'failed', ...failure };
+  }
+
+  #reasonOf(running: Running, error: Error): { reason: 'crashed' | 'hung' | 'memory'; message: string } {
+    if (running.cut.signal.aborted)
+      return { reason: 'hung', message: `did not end within ${this.#settings.taskTimeoutMs} ms` };
+    const limit = Math.round(this.#settings.memoryBytes / MIB);
+    const outOfHeap = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
+    if (!outOfHeap && this.#memoryCuts > 0) this.#memoryCuts--;
+    else if (!outOfHeap) return { reason: 'crashed', message: error.message };
+    return { reason: 'memory', message: `used more than ${limit} MiB` };
+  }
+
+  #next(): void {
+    while (this.#running.size < this.#settings.threads) {
+      const waiting = this.#waiting.shift();
+      if (!waiting) break;
+      this.#waitingBytes -= waiting.bytes;
+      if (waiting.abort?.aborted) waiting.resolve({ kind: 'gone' });
+      else void this.#start(waiting);
+    }
+    if (this.#running.size > 0) return;
+    clearInterval(this.#watch);
+    this.#watch = undefined;
+    this.#idle?.();
+  }
+
+  /** Ends threads that get no more tasks, once they have none. */
+  #end(threads: Piscina): void {
+    for (const running of this.#running) if (running.threads === threads) return;
+    void threads.destroy();
+  }
+
+  /** Ends what runs too long or holds too much. V8's own limit does not count array buffers, so they are asked for. */
+  #look(): void {
+    const nowMs = performance.now();
+    let busy = false;
+    for (const { startedMs, cut } of this.#running) {
+      if (nowMs - startedMs > this.#settings.taskTimeoutMs) cut.abort();
+      else if (nowMs - startedMs > WATCH_MS) busy = true;
+    }
+    if (!busy || !this.#threads) return;
+    for (const thread of this.#threads.threads)
+      void thread.getHeapStatistics().then(
+        ({ used_heap_size, external_memory }) => {
+          if (used_heap_size + external_memory <= this.#settings.memoryBytes || this.#memoryCut.has(thread)) return;
+          this.#memoryCut.add(thread);
+          this.#memoryCuts++;
+          void thread.terminate();
+        },
+        // It ended meanwhile.
+        () => undefined,
+      );
+  }
+
+  #pool(): Piscina {
+    if (this.#threads) return this.#threads;
+    const { threads, memoryBytes } = this.#settings;
+    // Sources run as they are, the package runs what tsc made of them.
+    const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+    this.#threads = new Piscina({
+      filename: new URL(`./worker${extension}`, import.meta.url).href,
+      minThreads: 0,
+      maxThreads: threads,
+      idleTimeout: IDLE_MS,
+      concurrentTasksPerWorker: 1,
+      resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memoryBytes / MIB) },
+      workerData: { preload: this.#of.preload },
+      recordTiming: false,
+    });
+    // A thread that fails without a task has nobody else to tell.
+    this.#threads.on('error', error => {
+      this.#restarts.record(1, { reason: 'crashed' });
+      this.#of.log.error('worker ended', { error });
+    });
+    return this.#threads;
+  }
+}

@@ -1,0 +1,174 @@
+// The worker's side of stages: inflate once, decode once, let each stage edit the columns, encode and compress once.
+import type { Stage, Verdict } from '../../api/stage.ts';
+import type { Plain } from '../../model/attributes.ts';
+import { hashOf } from '../../model/batch.ts';
+import type { Columns } from '../../model/columns/columns.ts';
+import { DecodeError } from '../../wire/decode-error.ts';
+import { compressHere, inflateHere, MAX_INFLATED_BYTES } from '../../wire/gzip.ts';
+import { decodePprof } from '../../wire/pprof/decode.ts';
+import { encodePprof } from '../../wire/pprof/encode.ts';
+import {
+  type Edited,
+  progressOf,
+  roomOf,
+  type StageGroup,
+  type StageOutcome,
+  type StageReport,
+  type StageTask,
+  specsOf,
+} from './task.ts';
+
+/** Groups that a worker keeps ready. A reload brings new ones; a pipeline has a few. */
+const MAX_GROUPS = 64;
+/** How much of an error's text goes into a dead letter, characters. */
+const MAX_MESSAGE = 300;
+
+type Run = ReturnType<Stage<unknown, Plain>>;
+interface Ready {
+  readonly id: string;
+  readonly run: Run;
+}
+
+const groups = new Map<string, Promise<readonly Ready[]>>();
+
+/** A sentence when a module of the group cannot be loaded, or is no stage. */
+export async function prepareStages(group: StageGroup): Promise<string | undefined> {
+  try {
+    await ready(group);
+    return undefined;
+  } catch (error) {
+    groups.delete(group.key);
+    return messageOf(error);
+  }
+}
+
+export async function runStages(task: StageTask): Promise<StageReport> {
+  const stages = await ready(task.group);
+  const work = new Work(stages, task);
+  return work.report();
+}
+
+function ready(group: StageGroup): Promise<readonly Ready[]> {
+  let made = groups.get(group.key);
+  if (!made) {
+    made = load(group);
+    groups.set(group.key, made);
+    if (groups.size > MAX_GROUPS) groups.delete(groups.keys().next().value!);
+  }
+  return made;
+}
+
+async function load(group: StageGroup): Promise<readonly Ready[]> {
+  return Promise.all(
+    specsOf(group).map(async ({ id, module, config }) => {
+      const { default: stage } = (await import(module)) as { default?: Stage<unknown, Plain> };
+      if (typeof stage !== 'function') throw new Error(`${id}: ${module} has no function as its default export`);
+      const run = stage(config);
+      if (typeof run !== 'function') throw new Error(`${id}: ${module} made no function of its configuration`);
+      return { id, run };
+    }),
+  );
+}
+
+/** One task. Notes and edits of a profile count only once all stages are through with it. */
+class Work {
+  readonly #stages: readonly Ready[];
+  readonly #task: StageTask;
+  readonly #progress: Int32Array;
+  readonly #room: number;
+  readonly #runMs: number[];
+  readonly #notes: { stage: number; note: Plain }[] = [];
+  #used = 0;
+  #editedAny = false;
+
+  constructor(stages: readonly Ready[], task: StageTask) {
+    this.#stages = stages;
+    this.#task = task;
+    this.#progress = progressOf(task.out);
+    this.#room = roomOf(task.out);
+    this.#runMs = Array.from({ length: stages.length + 1 }, () => 0);
+  }
+
+  report(): StageReport {
+    const outcomes = this.#task.profiles.map(profile => this.#profile(profile));
+    this.#progress[0] = 0;
+    const { recipe } = this.#task;
+    return {
+      outcomes,
+      notes: this.#notes,
+      runMs: this.#runMs,
+      ...(recipe && (this.#editedAny || this.#notes.length > 0) && { id: hashOf(recipe) }),
+    };
+  }
+
+  #profile({ attributes, payload }: StageTask['profiles'][number]): StageOutcome {
+    const startedMs = performance.now();
+    let columns: Columns;
+    try {
+      columns = decodePprof(inflateHere(payload, MAX_INFLATED_BYTES));
+    } catch (error) {
+      if (error instanceof DecodeError) return { kind: 'undecodable', message: error.message };
+      throw error;
+    }
+    const decodedMs = performance.now();
+    const notes: { stage: number; note: Plain }[] = [];
+    let envelope = attributes;
+    let beforeMs = decodedMs;
+    for (const [stage, { run }] of this.#stages.entries()) {
+      Atomics.store(this.#progress, 0, stage + 1);
+      let verdict: Verdict<Plain>;
+      try {
+        verdict = checked(run({ attributes: envelope }, columns));
+      } catch (error) {
+        return { kind: 'failed', stage, message: messageOf(error) };
+      }
+      const nowMs = performance.now();
+      this.#runMs[stage]! += nowMs - beforeMs;
+      beforeMs = nowMs;
+      if (!verdict.keep) return { kind: 'dropped', stage, reason: verdict.reason ?? 'stage' };
+      if (verdict.set && verdict.set.size > 0) envelope = edited(envelope, verdict.set);
+      for (const note of verdict.notes ?? []) notes.push({ stage, note });
+    }
+    const outcome: StageOutcome = {
+      kind: 'kept',
+      ...(envelope !== attributes && { set: envelope }),
+      ...(columns.edited && { edited: this.#place(compressHere(encodePprof(columns), payload.encoding)) }),
+    };
+    this.#editedAny ||= columns.edited;
+    this.#notes.push(...notes);
+    this.#runMs[this.#stages.length]! += decodedMs - startedMs + (performance.now() - beforeMs);
+    return outcome;
+  }
+
+  #place(bytes: Uint8Array): Edited {
+    const at = this.#used;
+    // What encoding returns may be scratch memory, so a copy is sent.
+    if (at + bytes.length > this.#room) return new Uint8Array(bytes);
+    this.#task.out.set(bytes, at);
+    this.#used += bytes.length;
+    return { at, length: bytes.length };
+  }
+}
+
+function edited(attributes: ReadonlyMap<string, Plain>, set: ReadonlyMap<string, Plain>): ReadonlyMap<string, Plain> {
+  const next = new Map(attributes);
+  for (const [key, value] of set)
+    if (value === null) next.delete(key);
+    else next.set(key, value);
+  return next;
+}
+
+/** Stages come from outside too: what they return is looked at before it is believed. */
+function checked(verdict: Verdict<Plain>): Verdict<Plain> {
+  if (typeof verdict !== 'object' || verdict === null || typeof verdict.keep !== 'boolean')
+    throw new Error('returned no verdict: an object with `keep` is expected');
+  if (verdict.set !== undefined && !(verdict.set instanceof Map)) throw new Error('`set` of its verdict is no Map');
+  if (verdict.notes !== undefined && !Array.isArray(verdict.notes))
+    throw new Error('`notes` of its verdict is no list');
+  return verdict;
+}
+
+function messageOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.slice(0, MAX_MESSAGE);
+}

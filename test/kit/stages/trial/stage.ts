@@ -1,0 +1,32 @@
+import { KEEP, type Plain, type Stage } from 'flamegate/api';
+
+interface Config {
+  readonly mark: string;
+  readonly edit: boolean;
+  readonly note: string;
+}
+
+const stage: Stage<Config, Plain> =
+  ({ mark, edit, note }) =>
+  ({ attributes }, columns) => {
+    fail(String(attributes.get('trial') ?? ''));
+    if (edit) columns.edited = true;
+    if (attributes.get('trial') === 'drop') return { keep: false, reason: 'trial' };
+    const noted = note === '' ? undefined : attributes.get(note);
+    if (mark === '' && noted === undefined) return KEEP;
+    return {
+      keep: true,
+      ...(mark !== '' && { set: new Map([['mark', `${attributes.get('mark') ?? ''}${mark}`]]) }),
+      ...(noted !== undefined && { notes: [noted] }),
+    };
+  };
+export default stage;
+
+function fail(how: string): void {
+  if (how === 'throw') throw new Error('thrown on purpose');
+  if (how === 'loop') for (;;);
+  if (how === 'exit') process.exit(3);
+  const kept: unknown[] = [];
+  if (how === 'heap') for (;;) kept.push(Array.from({ length: 1000 }, (_, n) => ({ n })));
+  if (how === 'buffers') for (;;) kept.push(new Uint8Array(1 << 20).fill(1));
+}

@@ -1,0 +1,199 @@
+// Stages in a running graph with real worker threads.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Plain, type ProfileBatch, stage } from '../../../../src/api/index.ts';
+import { BatchId } from '../../../../src/model/batch.ts';
+import { numbered } from '../../../kit/pprof.ts';
+import trial, { heard } from '../../../kit/stages/trial/index.ts';
+import { planOf, signal, world } from '../world.ts';
+
+/** A batch whose profiles have these attributes; its bytes lie in no slab. */
+function batch(id: string, ...attributes: Record<string, Plain>[]): ProfileBatch {
+  const profiles = attributes.map((own, n) => ({
+    attributes: new Map(Object.entries(own)),
+    payload: { form: 'pprof' as const, encoding: 'identity' as const, bytes: numbered(n + 1) },
+    part: 0,
+  }));
+  const sizeBytes = profiles.reduce((sum, { payload }) => sum + payload.bytes.length, 0);
+  return {
+    signal: 'profiles',
+    id: BatchId.of(id),
+    tenant: 't',
+    dialect: 'pyroscope',
+    receivedMs: 0,
+    sizeBytes,
+    profiles,
+  };
+}
+
+const trialOf = () => ({ mark: '', edit: false, note: '' });
+const direct = { outbox: { sending_queue: { enabled: false } } };
+
+async function running(
+  t: { after(fn: () => unknown): void },
+  stages: Record<string, object>,
+  workers = {},
+  parts: Record<string, object> = {},
+) {
+  const made = world(workers);
+  const factories = { ...made.factories, trial };
+  const plan = (configs: Record<string, object>) => {
+    const whole = Object.entries(configs).map(([id, own]) => [
+      id,
+      id.startsWith('trial') ? { ...trialOf(), ...own } : own,
+    ]);
+    return planOf(factories, { rx: {}, out: direct, ...parts, ...Object.fromEntries(whole) }, [
+      { receivers: ['rx'], processors: Object.keys(configs), exporters: ['out'] },
+    ]);
+  };
+  await made.service.start(plan(stages));
+  t.after(async () => {
+    await made.service.stop(signal());
+    await made.pool.stop(signal());
+    assert.equal(made.memory.usage.heldBytes, 0, 'every slab came back');
+  });
+  return { ...made, plan, send: (one: ProfileBatch) => made.push.get('rx')!(one) };
+}
+const marks = (batches: ProfileBatch[] | undefined) =>
+  batches?.flatMap(({ profiles }) => profiles.map(({ attributes }) => attributes.get('mark')));
+
+test('neighbours run in one crossing, in order, and what was not edited keeps its bytes', async t => {
+  const { send, got, pool } = await running(t, { 'trial/a': { mark: 'a' }, 'trial/b': { mark: 'b' } });
+  const one = batch('1', { n: 1 }, { n: 2 });
+  assert.deepEqual(await send(one), { kind: 'accepted' });
+  assert.deepEqual(marks(got.get('out')), ['ab', 'ab']);
+  assert.equal(got.get('out')![0]!.id.hex, '1', 'a second try is still known by it');
+  assert.ok(pool.usage.threads >= 1);
+});
+
+test('a processor between two stages parts them', async t => {
+  const { send, got } = await running(t, { 'trial/a': { mark: 'a' }, tag: { value: 'x' }, 'trial/b': { mark: 'b' } });
+  assert.equal((await send(batch('1', {}))).kind, 'accepted');
+  assert.deepEqual(marks(got.get('out')), ['ab']);
+  assert.equal(got.get('out')![0]!.profiles[0]!.attributes.get('tag'), 'x');
+});
+
+test('edited bytes come back in shared memory with the size of the batch', async t => {
+  const { send, got, memory } = await running(t, { trial: { edit: true } });
+  const one = batch('1', {}, {});
+  assert.equal((await send(one)).kind, 'accepted');
+  const [there] = got.get('out')!;
+  for (const [n, { payload }] of there!.profiles.entries()) {
+    assert.ok(memory.holds(payload.bytes));
+    assert.equal(payload.bytes.length, one.profiles[n]!.payload.bytes.length);
+  }
+  assert.equal(there!.sizeBytes, one.sizeBytes);
+});
+
+test('a dropped profile is counted, the others go on', async t => {
+  const { send, got } = await running(t, { trial: {} });
+  const result = await send(batch('1', { trial: 'drop' }, { n: 2 }));
+  assert.deepEqual(result, {
+    kind: 'accepted',
+    drops: [{ items: 1, reason: 'trial', message: 'dropped by trial' }],
+  });
+  assert.equal(got.get('out')![0]!.profiles.length, 1);
+});
+
+test('what is no profile is the fault of its sender', async t => {
+  const { send, got } = await running(t, { trial: {} });
+  const bad = batch('1', {});
+  const garbage = { ...bad.profiles[0]!, payload: { ...bad.profiles[0]!.payload, bytes: Buffer.from('garbage') } };
+  const result = await send({ ...bad, profiles: [garbage], sizeBytes: 7 });
+  assert.ok(result.kind === 'permanent' && result.fault === 'sender');
+  assert.equal(got.get('out'), undefined);
+});
+
+test('a form without a decoder passes, or is dropped where a stage says so', async t => {
+  const strict = stage({ ...trial, undecodable: () => 'drop' as const });
+  const { send, service, got, plan, factories } = await running(t, { trial: {} });
+  const jfr = (id: string) => {
+    const one = batch(id, {});
+    return {
+      ...one,
+      profiles: [{ ...one.profiles[0]!, payload: { ...one.profiles[0]!.payload, form: 'jfr' as const } }],
+    };
+  };
+  assert.deepEqual(await send(jfr('1')), { kind: 'accepted' });
+  const next = planOf(
+    { ...factories, trial: strict },
+    { rx: {}, out: direct, trial: { note: 'x' } },
+    plan({ trial: {} }).pipelines,
+  );
+  await service.reload(next);
+  const result = await send(jfr('2'));
+  assert.equal(result.kind === 'accepted' && result.drops?.[0]?.reason, 'undecodable');
+  assert.equal(got.get('out')!.length, 1);
+});
+
+for (const [how, reason] of [
+  ['throw', /thrown on purpose/],
+  ['exit', /exited/],
+  ['loop', /did not end within/],
+  ['heap', /used more than/],
+  ['buffers', /used more than/],
+] as const)
+  test(`a stage that does "${how}" costs its profile alone`, async t => {
+    const limits = { taskTimeoutMs: how === 'loop' ? 300 : 20_000, memoryBytes: 64 * 1024 * 1024 };
+    const { send, got } = await running(t, { 'trial/first': {}, 'trial/second': { mark: 'm' } }, limits);
+    const result = await send(batch('1', { trial: how }, { n: 2 }));
+    assert.ok(result.kind === 'accepted', JSON.stringify(result));
+    const [drop] = result.drops!;
+    assert.equal(drop?.reason, 'stage_failed');
+    assert.match(drop!.message!, /^trial\/first: /);
+    assert.match(drop!.message!, reason);
+    assert.deepEqual(marks(got.get('out')), ['m']);
+    // Alone, with no durable queue to keep it, its sender hears of it.
+    const alone = await send(batch('2', { trial: how }));
+    assert.ok(alone.kind === 'permanent' && alone.fault === 'gateway');
+    assert.equal((await send(batch('3', { n: 3 }))).kind, 'accepted');
+  });
+
+test('notes are heard once per accepted batch, however often its sender tries', async t => {
+  const { send, answers } = await running(t, { 'trial/notes': { note: 'n' } });
+  heard.length = 0;
+  answers.set('out', { kind: 'retryable', error: new Error('down') });
+  assert.equal((await send(batch('1', { n: 'a' }, { n: 'b' }))).kind, 'retryable');
+  assert.deepEqual(heard, []);
+  answers.delete('out');
+  assert.equal((await send(batch('1', { n: 'a' }, { n: 'b' }))).kind, 'accepted');
+  assert.deepEqual(heard, ['a', 'b']);
+  assert.equal((await send(batch('1', { n: 'a' }, { n: 'b' }))).kind, 'accepted');
+  assert.deepEqual(heard, ['a', 'b'], 'the answer to the second try was lost: the third tells nothing');
+  assert.equal((await send(batch('2', { n: 'c', trial: 'drop' }))).kind, 'accepted');
+  assert.deepEqual(heard, ['a', 'b']);
+});
+
+test('a reload in the middle of a task loses nothing, and the owner of an unchanged stage stays', async t => {
+  const { send, service, plan, got } = await running(t, { 'trial/notes': { note: 'n' }, 'trial/mark': { mark: 'a' } });
+  heard.length = 0;
+  const before = Array.from({ length: 20 }, (_, n) => send(batch(`old ${n}`, { n })));
+  const reloaded = await service.reload(plan({ 'trial/notes': { note: 'n' }, 'trial/mark': { mark: 'b' } }));
+  assert.ok(reloaded.ok, reloaded.error);
+  const results = await Promise.all(before);
+  assert.deepEqual(new Set(results.map(({ kind }) => kind)), new Set(['accepted']));
+  assert.equal((await send(batch('new', { n: 20 }))).kind, 'accepted');
+  assert.equal(got.get('out')!.length, 21);
+  assert.deepEqual(
+    heard.toSorted((a, b) => Number(a) - Number(b)),
+    Array.from({ length: 21 }, (_, n) => n),
+  );
+  assert.equal(marks(got.get('out')!.slice(-1))![0], 'b');
+});
+
+test('a module that cannot be loaded stops the start with its name', async () => {
+  const { service, factories } = world();
+  const missing = stage({ ...trial, home: new URL('./nowhere/index.ts', import.meta.url).href });
+  const plan = planOf({ ...factories, trial: missing }, { rx: {}, out: direct, trial: {} }, [
+    { receivers: ['rx'], processors: ['trial'], exporters: ['out'] },
+  ]);
+  await assert.rejects(service.start(plan), /trial.*did not start.*nowhere/);
+});
+
+test('a configuration that cannot go to a worker is refused', async () => {
+  const { service, factories } = world();
+  const plan = planOf({ ...factories, trial }, { rx: {}, out: direct, trial: { when: new Date() } }, [
+    { receivers: ['rx'], processors: ['trial'], exporters: ['out'] },
+  ]);
+  await assert.rejects(service.start(plan), /stage trial: config\.when cannot go to a worker/);
+});
