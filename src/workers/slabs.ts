@@ -1,4 +1,5 @@
 import type { Memory, MemoryUsage, Slab } from '../model/memory.ts';
+import { Reservations } from './reservations.ts';
 
 /** Smallest slab: below it the bookkeeping costs more than the bytes. */
 const MIN_SLAB_BYTES = 4096;
@@ -23,14 +24,22 @@ export class SlabPool implements Memory {
   readonly #poison: boolean;
   /** The process's own bound first, then one for each limiter; the smallest rules. */
   readonly #budgets: { bytes: number }[];
+  readonly #reservations: Reservations;
   #budgetBytes: number;
   #heldBytes = 0;
   #freeBytes = 0;
+
 
   constructor(options: { budgetBytes: number; poison?: boolean }) {
     this.#budgets = [{ bytes: options.budgetBytes }];
     this.#budgetBytes = options.budgetBytes;
     this.#poison = options.poison ?? false;
+    this.#reservations = new Reservations({
+      usage: () => this.usage,
+      hold: bytes => {
+        this.#heldBytes += bytes;
+      },
+    });
   }
 
   get usage(): MemoryUsage {
@@ -84,6 +93,10 @@ export class SlabPool implements Memory {
   retire(bytes: Uint8Array): void {
     const entry = this.#slabs.get(bytes.buffer);
     if (entry) entry.retired = true;
+  }
+
+  reserve(size: number, must = false): Promise<(() => void) | undefined> {
+    return this.#reservations.reserve(size, must);
   }
 
   limit(budgetBytes: number): () => void {
