@@ -50,6 +50,18 @@ test('no import goes against the arrows', () => {
   );
 });
 
+test('plugins import the public contract, packages, and what lies in their own folder', () => {
+  const plugins = resolve(src, '../plugins');
+  const files = globSync('*/*.ts', { cwd: plugins }).filter(file => !file.endsWith('.test.ts'));
+  assert.ok(files.length > 0, 'the plugins were found');
+  for (const file of files)
+    for (const [, specifier] of readFileSync(resolve(plugins, file), 'utf8').matchAll(/from\s*'([^']+)'/g)) {
+      if (!specifier!.startsWith('.') && !specifier!.startsWith('flamegate/')) continue;
+      const own = specifier!.startsWith('./') && !specifier!.includes('..');
+      assert.ok(own || specifier === 'flamegate/api', `${file} imports ${specifier}`);
+    }
+});
+
 test('a forbidden import, a sibling import and an unknown room are found', () => {
   const at = (path: string, specifier: string) => violations(resolve(src, path), `import { x } from '${specifier}';`);
   assert.equal(at('wire/x.ts', '../net/client.ts').length, 1);
