@@ -69,8 +69,8 @@ export class UnknownFields {
   readonly #kinds = new Map<Holder, Ranges>();
 
   add(holder: Holder, row: number, from: number, to: number): void {
-    let ranges = this.#kinds.get(holder);
-    if (!ranges) this.#kinds.set(holder, (ranges = new Ranges()));
+    const ranges = this.#kinds.get(holder) ?? new Ranges();
+    this.#kinds.set(holder, ranges);
     ranges.add(row, from, to);
   }
 

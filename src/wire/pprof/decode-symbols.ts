@@ -36,7 +36,6 @@ export class SymbolDecoder {
     locations.lineStart[row] = locations.lines.count;
     let idLo = 0;
     let idHi = 0;
-    let mapping = 0;
     let mappingLo = 0;
     let mappingHi = 0;
     let folded = 0;
@@ -48,7 +47,7 @@ export class SymbolDecoder {
       let tag = bytes[at++]!;
       if (tag > 0x7f) {
         at = cursor.readNumber(from, end);
-        tag = cursor.number;
+        tag = cursor.small;
       }
       switch (tag) {
         case 0x08:
@@ -58,7 +57,6 @@ export class SymbolDecoder {
           break;
         case 0x10:
           at = cursor.readNumber(at, end);
-          mapping = cursor.number;
           mappingLo = cursor.lo;
           mappingHi = cursor.hi;
           break;
@@ -69,20 +67,20 @@ export class SymbolDecoder {
           break;
         case 0x22: {
           const stop = cursor.readLength(at, end);
-          this.#line(stop - cursor.number, stop);
+          this.#line(stop - cursor.lo, stop);
           at = stop;
           break;
         }
         case 0x28:
           at = cursor.readNumber(at, end);
-          folded = cursor.number === 0 ? 0 : 1;
+          folded = (cursor.lo | cursor.hi) === 0 ? 0 : 1;
           break;
         default:
-          at = this.#unknown('location', row, tag, from, at, end, LAST_LOCATION_FIELD);
+          at = this.#unknown('location', row, from, end, LAST_LOCATION_FIELD);
       }
     }
     locations.mapping[row] = mappingLo;
-    this.mappings.note(row, mapping, mappingHi);
+    this.mappings.note(row, mappingLo, mappingHi);
     locations.folded[row] = folded;
     locations.lineEnd[row] = locations.lines.count;
     addId(locations.ids, idLo, idHi, 'location');
@@ -95,7 +93,6 @@ export class SymbolDecoder {
     const row = lines.count;
     if (row === MAX_DETAILS) throw new DecodeError('too_many_elements', `more than ${MAX_DETAILS} lines`);
     lines.ensure(row + 1);
-    let fn = 0;
     let fnLo = 0;
     let fnHi = 0;
     let lineLo = 0;
@@ -108,11 +105,10 @@ export class SymbolDecoder {
       let tag = bytes[at++]!;
       if (tag > 0x7f) {
         at = cursor.readNumber(from, end);
-        tag = cursor.number;
+        tag = cursor.small;
       }
       if (tag === 0x08) {
         at = cursor.readNumber(at, end);
-        fn = cursor.number;
         fnLo = cursor.lo;
         fnHi = cursor.hi;
       } else if (tag === 0x10) {
@@ -123,10 +119,10 @@ export class SymbolDecoder {
         at = cursor.readNumber(at, end);
         columnLo = cursor.lo;
         columnHi = cursor.hi;
-      } else at = this.#unknown('line', row, tag, from, at, end, LAST_LINE_FIELD);
+      } else at = this.#unknown('line', row, from, end, LAST_LINE_FIELD);
     }
     lines.function[row] = fnLo;
-    this.functions.note(row, fn, fnHi);
+    this.functions.note(row, fnLo, fnHi);
     const line = lines.line.halves;
     const column = lines.column.halves;
     line[2 * row] = lineLo;
@@ -156,7 +152,7 @@ export class SymbolDecoder {
       let tag = bytes[at++]!;
       if (tag > 0x7f) {
         at = cursor.readNumber(from, end);
-        tag = cursor.number;
+        tag = cursor.small;
       }
       switch (tag) {
         case 0x08:
@@ -182,7 +178,7 @@ export class SymbolDecoder {
           halves[2 * row + 1] = cursor.hi;
           break;
         default:
-          at = this.#unknown('function', row, tag, from, at, end, LAST_FUNCTION_FIELD);
+          at = this.#unknown('function', row, from, end, LAST_FUNCTION_FIELD);
       }
     }
     addId(functions.ids, idLo, idHi, 'function');
@@ -203,11 +199,11 @@ export class SymbolDecoder {
     while (at < end) {
       const from = at;
       at = cursor.readNumber(from, end);
-      const tag = cursor.number;
+      const tag = cursor.small;
       const field = tag >>> 3;
       // Field 1 to 10, all of them numbers: other tags up to 0x50 have the wrong wire type.
       if (tag < 0x08 || tag > 0x50 || (tag & 7) !== 0) {
-        at = this.#unknown('mapping', row, tag, from, at, end, LAST_MAPPING_FIELD);
+        at = this.#unknown('mapping', row, from, end, LAST_MAPPING_FIELD);
         continue;
       }
       at = field === 5 || field === 6 ? this.#string(at, end) : cursor.readNumber(at, end);
@@ -222,7 +218,7 @@ export class SymbolDecoder {
       else if (field === 6) mappings.buildId[row] = cursor.lo;
       else {
         const flag = 1 << (field - 7);
-        if (cursor.number === 0) mappings.flags[row]! &= ~flag;
+        if ((cursor.lo | cursor.hi) === 0) mappings.flags[row]! &= ~flag;
         else mappings.flags[row]! |= flag;
       }
     }
@@ -231,12 +227,13 @@ export class SymbolDecoder {
 
   #string(at: number, end: number): number {
     const next = this.#cursor.readNumber(at, end);
-    if (this.#cursor.number > this.maxString) this.maxString = this.#cursor.number;
+    const row = this.#cursor.small;
+    if (row > this.maxString) this.maxString = row;
     return next;
   }
 
-  #unknown(holder: Holder, row: number, tag: number, from: number, at: number, end: number, lastKnown: number): number {
-    const next = this.#cursor.skip(tag, at, end, lastKnown);
+  #unknown(holder: Holder, row: number, from: number, end: number, lastKnown: number): number {
+    const next = this.#cursor.skip(from, end, lastKnown);
     this.#columns.unknown ??= new UnknownFields();
     this.#columns.unknown.add(holder, row, from, next);
     return next;
