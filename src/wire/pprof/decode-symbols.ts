@@ -2,7 +2,7 @@ import type { Columns } from '../../model/columns/columns.ts';
 import type { Ids } from '../../model/columns/ids.ts';
 import { type Holder, UnknownFields } from '../../model/columns/unknown.ts';
 import { DecodeError } from '../decode-error.ts';
-import type { Cursor } from './cursor.ts';
+import { type Cursor, short, shortBytes } from './cursor.ts';
 import { MAX_DETAILS, MAX_IDS } from './limits.ts';
 import { References } from './references.ts';
 
@@ -42,6 +42,19 @@ export class SymbolDecoder {
     halves[2 * row] = 0;
     halves[2 * row + 1] = 0;
     let at = start;
+    if (end <= cursor.roomyEnd) {
+      // As in `function`.
+      let value = 0;
+      if (at < end && bytes[at] === 0x08 && (value = short(bytes, at + 1)) >= 0) {
+        idLo = value;
+        at += 1 + shortBytes(value);
+      }
+      if (at < end && bytes[at] === 0x10 && (value = short(bytes, at + 1)) >= 0) {
+        mappingLo = value;
+        at += 1 + shortBytes(value);
+      }
+      if (at > end) at = start;
+    }
     while (at < end) {
       const from = at;
       let tag = bytes[at++]!;
@@ -100,6 +113,19 @@ export class SymbolDecoder {
     let columnLo = 0;
     let columnHi = 0;
     let at = start;
+    if (end <= cursor.roomyEnd) {
+      // As in `function`.
+      let value = 0;
+      if (at < end && bytes[at] === 0x08 && (value = short(bytes, at + 1)) >= 0) {
+        fnLo = value;
+        at += 1 + shortBytes(value);
+      }
+      if (at < end && bytes[at] === 0x10 && (value = short(bytes, at + 1)) >= 0) {
+        lineLo = value;
+        at += 1 + shortBytes(value);
+      }
+      if (at > end) at = start;
+    }
     while (at < end) {
       const from = at;
       let tag = bytes[at++]!;
@@ -147,6 +173,32 @@ export class SymbolDecoder {
     let idLo = 0;
     let idHi = 0;
     let at = start;
+    if (end <= cursor.roomyEnd) {
+      // As producers write it. What is not so, the loop reads, from where this ends or, when that is out of bounds, again.
+      let max = this.maxString;
+      let value = 0;
+      if (at < end && bytes[at] === 0x08 && (value = short(bytes, at + 1)) >= 0) {
+        idLo = value;
+        at += 1 + shortBytes(value);
+      }
+      if (at < end && bytes[at] === 0x10 && (value = short(bytes, at + 1)) >= 0) {
+        name[row] = value;
+        if (value > max) max = value;
+        at += 1 + shortBytes(value);
+      }
+      if (at < end && bytes[at] === 0x18 && (value = short(bytes, at + 1)) >= 0) {
+        systemName[row] = value;
+        if (value > max) max = value;
+        at += 1 + shortBytes(value);
+      }
+      if (at < end && bytes[at] === 0x20 && (value = short(bytes, at + 1)) >= 0) {
+        file[row] = value;
+        if (value > max) max = value;
+        at += 1 + shortBytes(value);
+      }
+      this.maxString = max;
+      if (at > end) at = start;
+    }
     while (at < end) {
       const from = at;
       let tag = bytes[at++]!;
