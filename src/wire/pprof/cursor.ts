@@ -16,6 +16,11 @@ export function short(bytes: Uint8Array, at: number): number {
   return third === 0 || third > 0x7f ? -1 : (first & 0x7f) | ((second & 0x7f) << 7) | (third << 14);
 }
 
+/** The number of the field at `at` where it has this tag of one byte and `short` can read it, else -1. */
+export function shortField(bytes: Uint8Array, at: number, end: number, tag: number): number {
+  return at < end && bytes[at] === tag ? short(bytes, at + 1) : -1;
+}
+
 /** How many bytes a varint takes that `short` has read. */
 export function shortBytes(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : 3;

@@ -2,7 +2,7 @@ import type { Columns } from '../../model/columns/columns.ts';
 import type { Ids } from '../../model/columns/ids.ts';
 import { type Holder, UnknownFields } from '../../model/columns/unknown.ts';
 import { DecodeError } from '../decode-error.ts';
-import { type Cursor, short, shortBytes } from './cursor.ts';
+import { type Cursor, shortBytes, shortField } from './cursor.ts';
 import { MAX_DETAILS, MAX_IDS } from './limits.ts';
 import { References } from './references.ts';
 
@@ -44,14 +44,15 @@ export class SymbolDecoder {
     let at = start;
     if (end <= cursor.roomyEnd) {
       // As in `function`.
-      let value = 0;
-      if (at < end && bytes[at] === 0x08 && (value = short(bytes, at + 1)) >= 0) {
-        idLo = value;
-        at += 1 + shortBytes(value);
+      const id = shortField(bytes, at, end, 0x08);
+      if (id >= 0) {
+        idLo = id;
+        at += 1 + shortBytes(id);
       }
-      if (at < end && bytes[at] === 0x10 && (value = short(bytes, at + 1)) >= 0) {
-        mappingLo = value;
-        at += 1 + shortBytes(value);
+      const mapping = shortField(bytes, at, end, 0x10);
+      if (mapping >= 0) {
+        mappingLo = mapping;
+        at += 1 + shortBytes(mapping);
       }
       if (at > end) at = start;
     }
@@ -115,14 +116,15 @@ export class SymbolDecoder {
     let at = start;
     if (end <= cursor.roomyEnd) {
       // As in `function`.
-      let value = 0;
-      if (at < end && bytes[at] === 0x08 && (value = short(bytes, at + 1)) >= 0) {
-        fnLo = value;
-        at += 1 + shortBytes(value);
+      const fn = shortField(bytes, at, end, 0x08);
+      if (fn >= 0) {
+        fnLo = fn;
+        at += 1 + shortBytes(fn);
       }
-      if (at < end && bytes[at] === 0x10 && (value = short(bytes, at + 1)) >= 0) {
-        lineLo = value;
-        at += 1 + shortBytes(value);
+      const line = shortField(bytes, at, end, 0x10);
+      if (line >= 0) {
+        lineLo = line;
+        at += 1 + shortBytes(line);
       }
       if (at > end) at = start;
     }
@@ -176,25 +178,28 @@ export class SymbolDecoder {
     if (end <= cursor.roomyEnd) {
       // As producers write it. What is not so, the loop reads, from where this ends or, when that is out of bounds, again.
       let max = this.maxString;
-      let value = 0;
-      if (at < end && bytes[at] === 0x08 && (value = short(bytes, at + 1)) >= 0) {
-        idLo = value;
-        at += 1 + shortBytes(value);
+      const id = shortField(bytes, at, end, 0x08);
+      if (id >= 0) {
+        idLo = id;
+        at += 1 + shortBytes(id);
       }
-      if (at < end && bytes[at] === 0x10 && (value = short(bytes, at + 1)) >= 0) {
-        name[row] = value;
-        if (value > max) max = value;
-        at += 1 + shortBytes(value);
+      const nameRow = shortField(bytes, at, end, 0x10);
+      if (nameRow >= 0) {
+        name[row] = nameRow;
+        if (nameRow > max) max = nameRow;
+        at += 1 + shortBytes(nameRow);
       }
-      if (at < end && bytes[at] === 0x18 && (value = short(bytes, at + 1)) >= 0) {
-        systemName[row] = value;
-        if (value > max) max = value;
-        at += 1 + shortBytes(value);
+      const systemRow = shortField(bytes, at, end, 0x18);
+      if (systemRow >= 0) {
+        systemName[row] = systemRow;
+        if (systemRow > max) max = systemRow;
+        at += 1 + shortBytes(systemRow);
       }
-      if (at < end && bytes[at] === 0x20 && (value = short(bytes, at + 1)) >= 0) {
-        file[row] = value;
-        if (value > max) max = value;
-        at += 1 + shortBytes(value);
+      const fileRow = shortField(bytes, at, end, 0x20);
+      if (fileRow >= 0) {
+        file[row] = fileRow;
+        if (fileRow > max) max = fileRow;
+        at += 1 + shortBytes(fileRow);
       }
       this.maxString = max;
       if (at > end) at = start;
