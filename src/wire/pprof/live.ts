@@ -1,4 +1,5 @@
 import type { Columns } from '../../model/columns/columns.ts';
+import type { Strings } from '../../model/columns/strings.ts';
 import { decodePprof } from './decode.ts';
 
 /** Which rows are referred to: 1, or 0 for not; per table. */
@@ -19,21 +20,27 @@ export function liveRows(columns: Columns): Live {
   const mappingsGone = live.mappings.includes(0);
   const anyGone = mappingsGone || [live.locations, live.functions, live.strings].some(rows => rows.includes(0));
   if (!anyGone || (!mappingsGone && !columns.unknown)) return live;
-  const source = decodePprof(columns.source);
-  const before = referred(source);
+  const before = referred(decodePprof(columns.source));
+  if (columns.unknown) keepUnreferred(live.locations, before.locations);
+  // What stays names other things.
+  markSymbols(columns, live);
+  if (columns.unknown) keepUnreferred(live.functions, before.functions);
   keepUnreferred(live.mappings, before.mappings);
-  if (columns.unknown) {
-    keepUnreferred(live.locations, before.locations);
-    keepUnreferred(live.functions, before.functions);
-    keepUnreferred(live.strings, before.strings);
-  }
-  // What stays names strings.
   markStrings(columns, live);
+  if (columns.unknown) keepStrings(columns.strings, live.strings, before.strings);
   return live;
 }
 
 function keepUnreferred(live: Uint8Array, before: Uint8Array): void {
   for (let row = 0; row < before.length; row++) if (before[row] === 0) live[row] = 1;
+}
+
+/** As `keepUnreferred`, but a text that goes, goes from every row. */
+function keepStrings(strings: Strings, live: Uint8Array, before: Uint8Array): void {
+  const gone = new Set<string>();
+  for (let row = 0; row < before.length; row++) if (live[row] === 0 && before[row] === 1) gone.add(strings.text(row));
+  for (let row = 0; row < before.length; row++)
+    if (before[row] === 0 && !(gone.size > 0 && gone.has(strings.text(row)))) live[row] = 1;
 }
 
 function referred(columns: Columns): Live {
@@ -49,14 +56,20 @@ function referred(columns: Columns): Live {
     const end = samples.stackEnd[sample]!;
     for (let place = samples.stackStart[sample]!; place < end; place++) live.locations[samples.stack[place]!] = 1;
   }
+  markSymbols(columns, live);
+  markStrings(columns, live);
+  return live;
+}
+
+/** Marks the functions and mappings that live locations name. */
+function markSymbols({ locations }: Columns, live: Live): void {
+  const { lines } = locations;
   for (let row = 1; row < locations.count; row++) {
     if (live.locations[row] === 0) continue;
     live.mappings[locations.mapping[row]!] = 1;
     const end = locations.lineEnd[row]!;
-    for (let line = locations.lineStart[row]!; line < end; line++) live.functions[locations.lines.function[line]!] = 1;
+    for (let line = locations.lineStart[row]!; line < end; line++) live.functions[lines.function[line]!] = 1;
   }
-  markStrings(columns, live);
-  return live;
 }
 
 /** Marks the strings that live rows name. */
