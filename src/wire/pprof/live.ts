@@ -12,23 +12,32 @@ export interface Live {
 
 /**
  * The rows that edited columns may write. A name that was taken out of all stacks must not stay in the tables, so what nothing refers
- * to goes, with two exceptions: what nothing referred to before the edit either stays where the profile has unknown fields, which
- * may refer to it, and mappings stay then anyway, since they say what was loaded. Only then the source is decoded once more.
+ * to goes. Two things stay: mappings that no location ever named, since they say what was loaded; and, where the profile has unknown
+ * fields, which may refer to anything, what nothing referred to before the edit either. Only for these the source is decoded again.
  */
 export function liveRows(columns: Columns): Live {
   const live = referred(columns);
-  const mappingsGone = live.mappings.includes(0);
-  const anyGone = mappingsGone || [live.locations, live.functions, live.strings].some(rows => rows.includes(0));
-  if (!anyGone || (!mappingsGone && !columns.unknown)) return live;
-  const before = referred(decodePprof(columns.source));
-  if (columns.unknown) keepUnreferred(live.locations, before.locations);
+  keepUnnamedMappings(columns, live.mappings);
+  markStrings(columns, live);
+  if (!columns.unknown || ![live.locations, live.functions, live.strings].some(rows => rows.includes(0))) return live;
+  const source = decodePprof(columns.source);
+  const before = referred(source);
+  markStrings(source, before);
+  keepUnreferred(live.locations, before.locations);
   // What stays names other things.
   markSymbols(columns, live);
-  if (columns.unknown) keepUnreferred(live.functions, before.functions);
-  keepUnreferred(live.mappings, before.mappings);
+  keepUnreferred(live.functions, before.functions);
   markStrings(columns, live);
-  if (columns.unknown) keepStrings(columns.strings, live.strings, before.strings);
+  keepStrings(columns.strings, live.strings, before.strings);
   return live;
+}
+
+/** Locations that went are still there as rows: what they name and nothing else goes with them. */
+function keepUnnamedMappings({ locations, mappings }: Columns, live: Uint8Array): void {
+  if (!live.includes(0)) return;
+  const named = new Uint8Array(mappings.count);
+  for (let row = 1; row < locations.count; row++) named[locations.mapping[row]!] = 1;
+  keepUnreferred(live, named);
 }
 
 function keepUnreferred(live: Uint8Array, before: Uint8Array): void {
@@ -57,7 +66,6 @@ function referred(columns: Columns): Live {
     for (let place = samples.stackStart[sample]!; place < end; place++) live.locations[samples.stack[place]!] = 1;
   }
   markSymbols(columns, live);
-  markStrings(columns, live);
   return live;
 }
 
