@@ -104,6 +104,11 @@ export class MemoryStore implements Store {
     }
   }
 
+  /** There is no place for dead letters in memory. */
+  async bury(): Promise<boolean> {
+    return false;
+  }
+
   expedite(name: string): void {
     this.#queue(name).expedite();
   }

@@ -28,8 +28,8 @@ export interface Entry {
   readonly firstTryMs: number | undefined;
 }
 
-/** Why a batch will never be delivered. */
-export type DeadReason = 'max_age' | 'retries_exhausted' | 'rejected';
+/** Why a batch will never be delivered. `stage_failed`: it never got as far as a queue. */
+export type DeadReason = 'max_age' | 'retries_exhausted' | 'rejected' | 'stage_failed';
 
 export type Outcome =
   /** Delivered: forget it. */
@@ -81,6 +81,12 @@ export interface Store {
   /** The next due entry; waits for one, and resolves undefined when `abort` fires. */
   take(queue: string, abort: AbortSignal): Promise<Entry | undefined>;
   settle(queue: string, entry: Entry, outcome: Outcome): void;
+  /**
+   * Keeps a batch that failed before it got into a queue as a dead letter of that queue, which need not be open. Resolves true once
+   * that is as durable as `put`; false where there is no place for dead letters. The bytes may go when it has answered.
+   * @throws Error with a sentence when the store cannot write
+   */
+  bury(queue: string, batch: AnyBatch, reason: DeadReason, message: string): Promise<boolean>;
   /** Makes everything that waits for a later time due now. */
   expedite(queue: string): void;
   depth(queue: string): Depth;

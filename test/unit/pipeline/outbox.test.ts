@@ -285,3 +285,9 @@ test('the next outbox of the same id finds the queue of the one that handed over
 async function once(condition: () => boolean): Promise<void> {
   while (!condition()) await settled();
 }
+
+test('memory has no place for a batch that never got into a queue', async () => {
+  const { store, memory } = rig({}, () => ({ kind: 'accepted' }));
+  assert.equal(await store.bury(), false);
+  assert.equal(memory.usage.heldBytes, 0);
+});

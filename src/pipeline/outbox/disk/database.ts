@@ -1,7 +1,7 @@
 // The queue file: SQLite, one writer. Everything that knows SQL is here, so that the running gateway and the command line agree.
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import type { Op, StoredEntry } from './messages.ts';
+import type { Death, Op, StoredEntry } from './messages.ts';
 
 /** Raised with each change of the tables; `MIGRATIONS[n]` brings version n to n + 1. */
 export const SCHEMA_VERSION = 1;
@@ -106,12 +106,14 @@ export class QueueDatabase {
     }
   }
 
-  put(id: number, batch: string, meta: string, body: Uint8Array, entries: readonly StoredEntry[]): void {
+  /** @param dead the entries are dead letters from the start */
+  put(id: number, batch: string, meta: string, body: Uint8Array, entries: readonly StoredEntry[], dead?: Death): void {
     this.#run('INSERT INTO payload VALUES (?, ?, ?, ?, ?)', id, batch, checksum(meta, body), meta, body);
     for (const { id: entry, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs } of entries)
       this.#run(
-        'INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL, NULL)',
+        'INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
         ...[entry, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs],
+        ...[dead?.atMs ?? null, dead?.reason ?? null, dead?.message ?? null],
       );
   }
 

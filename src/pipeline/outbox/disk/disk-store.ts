@@ -4,6 +4,7 @@ import type { Memory } from '../../../model/memory.ts';
 import { Schedule, type Scheduled } from '../schedule.ts';
 import {
   type AnyBatch,
+  type DeadReason,
   type Depth,
   type Entry,
   type Evicted,
@@ -259,6 +260,25 @@ export class DiskStore implements Store {
         return;
       default:
         outcome satisfies never;
+    }
+  }
+
+  async bury(name: string, batch: AnyBatch, reason: DeadReason, message: string): Promise<boolean> {
+    const nowMs = this.#of.clock.now();
+    const stored = new Stored(this.#nextId++, batch.sizeBytes);
+    const [items, bytes] = [itemsOf(batch), batch.sizeBytes];
+    const times = { storedMs: nowMs, attempts: 0, firstTryMs: undefined, dueMs: 0 };
+    const entry = entryOf({ key: this.#nextId++, stored, items, bytes, size: bytes, ...times }, name);
+    const { meta, bodies } = encodeBatch(batch);
+    const dead = { atMs: nowMs, reason, message };
+    // Whoever buries may hold the bytes no longer than its own sender waits.
+    for (const one of bodies) this.#of.memory.retain(one);
+    try {
+      const { recipe } = batch.id;
+      await this.#link.write({ kind: 'put', payload: stored.id, batch: recipe, meta, bodies, entries: [entry], dead });
+      return true;
+    } finally {
+      for (const one of bodies) this.#of.memory.release(one);
     }
   }
 

@@ -20,6 +20,13 @@ export interface StoredEntry {
   readonly dueMs: number;
 }
 
+/** Why an entry is a dead letter, and since when. */
+export interface Death {
+  readonly atMs: number;
+  readonly reason: DeadReason;
+  readonly message: string;
+}
+
 /** Steps of one transaction. Payload bytes lie in shared memory and are not touched until the answer. */
 export type Op =
   | {
@@ -30,6 +37,8 @@ export type Op =
       readonly meta: string;
       readonly bodies: readonly Uint8Array[];
       readonly entries: readonly StoredEntry[];
+      /** The entries are dead letters from the start: stored whatever their queue had lately. */
+      readonly dead?: Death;
     }
   /** The entry goes; its payload too when nothing else needs it. */
   | { readonly kind: 'done'; readonly entry: number; readonly payload: number; readonly last: boolean }
@@ -40,14 +49,7 @@ export type Op =
       readonly firstTryMs: number;
       readonly dueMs: number;
     }
-  | {
-      readonly kind: 'dead';
-      readonly entry: number;
-      readonly atMs: number;
-      readonly attempts: number;
-      readonly reason: DeadReason;
-      readonly message: string;
-    };
+  | ({ readonly kind: 'dead'; readonly entry: number; readonly attempts: number } & Death);
 
 /**
  * A put without what is large: cloning many small objects costs more than writing them as JSON once for the group, and bytes in
@@ -56,7 +58,7 @@ export type Op =
 type Put = Extract<Op, { kind: 'put' }>;
 type PackedOp =
   | Exclude<Op, { kind: 'put' }>
-  | (Pick<Put, 'kind' | 'payload' | 'entries'> & {
+  | (Pick<Put, 'kind' | 'payload' | 'entries' | 'dead'> & {
       readonly batch: string | readonly (string | number)[];
       /** How many of `bodies` are this one's. */
       readonly count: number;
@@ -76,7 +78,7 @@ export function packGroup(ops: readonly Op[]): PackedGroup {
   const bodies: Uint8Array[] = [];
   const packed = ops.map((op): PackedOp => {
     if (op.kind !== 'put') return op;
-    const { kind, payload, entries } = op;
+    const { kind, payload, entries, dead } = op;
     const first = bodies.length;
     metas.push(op.meta);
     bodies.push(...op.bodies);
@@ -87,7 +89,7 @@ export function packGroup(ops: readonly Op[]): PackedGroup {
     };
     const batch =
       typeof op.batch === 'string' ? op.batch : op.batch.map(part => (typeof part === 'string' ? part : place(part)));
-    return { kind, payload, entries, batch, count: op.bodies.length };
+    return { kind, payload, entries, batch, count: op.bodies.length, ...(dead && { dead }) };
   });
   return { kind: 'group', ops: JSON.stringify(packed), metas, bodies };
 }
@@ -97,7 +99,7 @@ export function unpackGroup({ ops, metas, bodies }: PackedGroup): Op[] {
   let body = 0;
   return (JSON.parse(ops) as PackedOp[]).map((op): Op => {
     if (op.kind !== 'put') return op;
-    const { kind, payload, entries, count } = op;
+    const { kind, payload, entries, count, dead } = op;
     const own = bodies.slice(body, body + count);
     body += count;
     let batch: Put['batch'];
@@ -106,7 +108,7 @@ export function unpackGroup({ ops, metas, bodies }: PackedGroup): Op[] {
       for (const part of op.batch) if (typeof part === 'number') body = Math.max(body, part + 1);
       batch = op.batch.map(part => (typeof part === 'string' ? part : bodies[part]!));
     }
-    return { kind, payload, entries, batch, meta: metas[put++]!, bodies: own };
+    return { kind, payload, entries, batch, meta: metas[put++]!, bodies: own, ...(dead && { dead }) };
   });
 }
 

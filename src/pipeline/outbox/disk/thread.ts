@@ -58,6 +58,7 @@ class QueueThread {
         const batch = typeof op.batch === 'string' ? op.batch : hashOf(op.batch);
         const entries = op.entries.filter(({ queue, id, storedMs }) => {
           const key = `${queue} ${batch}`;
+          if (op.dead) return true;
           if (this.#recent.has(queue, batch, storedMs) || fresh.has(key)) {
             repeated.push([at, id]);
             return false;
@@ -66,7 +67,8 @@ class QueueThread {
           return true;
         });
         if (entries.length === 0) continue;
-        this.#database.put(op.payload, batch, op.meta, this.#join(op.bodies), entries);
+        this.#database.put(op.payload, batch, op.meta, this.#join(op.bodies), entries, op.dead);
+        if (op.dead) continue;
         for (const { queue, storedMs } of entries) taken.push(() => this.#recent.add(queue, batch, storedMs));
       }
     });

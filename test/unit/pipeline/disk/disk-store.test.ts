@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { BatchId, type ProfileBatch } from '../../../../src/model/batch.ts';
+import { decodeBatch } from '../../../../src/pipeline/outbox/disk/codec.ts';
 import { QueueDatabase } from '../../../../src/pipeline/outbox/disk/database.ts';
-import type { PutResult } from '../../../../src/pipeline/outbox/store.ts';
-import { disk, ROOMY, textOf } from './rig.ts';
+import type { Entry, PutResult } from '../../../../src/pipeline/outbox/store.ts';
+import { batchOf, disk, ROOMY, textOf } from './rig.ts';
 
 const names = (count: number, from = 1) => Array.from({ length: count }, (_, n) => `profile-${n + from}`);
 
@@ -133,6 +134,53 @@ test('dead letters stay in the file with their reason and are not delivered agai
   assert.deepEqual(look.sizes(), []);
   look.close();
   assert.equal((await start()).depth('a').batches, 0);
+});
+
+test('a batch that never got into a queue is buried: a dead letter at once, whatever its queue had lately', async t => {
+  const { start, stop, put, take, memory, clock, file, dir, drain } = disk(t);
+  const store = await start();
+  await put(store, 'x');
+  const slab = memory.lease(1000)!;
+  const bytes = slab.bytes.subarray(0, 1000).fill('x');
+  assert.equal(await store.bury('a', batchOf(bytes, 'x'), 'stage_failed', 'stage labels/1 threw'), true);
+  assert.equal(await store.bury('nobody', batchOf(bytes, 'x'), 'stage_failed', 'stage labels/1 threw'), true);
+  // Durable when it answers: a copy of file and log is what a killed process leaves.
+  for (const suffix of ['', '-wal']) copyFileSync(`${file}${suffix}`, join(dir, `copy.db${suffix}`));
+  memory.release(slab.bytes);
+  const copy = QueueDatabase.open(join(dir, 'copy.db'), 'normal');
+  const letters = copy.deadLetters();
+  assert.deepEqual(
+    letters.map(({ queue, reason, message, deadMs, attempts, items, bytes: size }) => ({
+      ...{ queue, reason, message, deadMs, attempts, items, size },
+    })),
+    ['a', 'nobody'].map(queue => ({
+      ...{ queue, reason: 'stage_failed', message: 'stage labels/1 threw', deadMs: clock.now() },
+      ...{ attempts: 0, items: 1, size: 1000 },
+    })),
+  );
+  assert.equal(
+    textOf({
+      batch: decodeBatch('', copy.read(letters[1]!.payload).meta, copy.read(letters[1]!.payload).body),
+    } as Entry),
+    'x',
+  );
+  copy.close();
+  assert.deepEqual(await drain(store), ['x'], 'only what was put is delivered');
+  assert.deepEqual(await put(store, 'y'), { evicted: [] });
+  store.settle('a', (await take(store))!, { kind: 'done' });
+  await stop(store);
+  assert.equal(memory.usage.heldBytes, 0);
+  assert.equal((await start()).depth('a').batches, 0);
+});
+
+test('burying in a file that takes no writes is said', async t => {
+  const { start, stop, memory } = disk(t);
+  const store = await start();
+  await stop(store);
+  const slab = memory.lease(10)!;
+  await assert.rejects(store.bury('a', batchOf(slab.bytes.subarray(0, 10), 'x'), 'stage_failed', 'm'), /queue file/);
+  memory.release(slab.bytes);
+  assert.equal(memory.usage.heldBytes, 0);
 });
 
 test('a batch that its queue took lately is not taken again; one that never was, is', async t => {
