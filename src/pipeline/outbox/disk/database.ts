@@ -1,18 +1,26 @@
 // Everything that knows SQL is here, so that the running gateway and the command line agree.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
+import type { Selection, Tally } from '../operations.ts';
 import type { Death, Op, StoredEntry } from './messages.ts';
 import { openSqlite, PAGE_BYTES, pragma, WAL_BYTES } from './schema.ts';
 
-/** An entry that will not be delivered. */
-export interface DeadLetter extends StoredEntry {
-  readonly deadMs: number;
-  readonly reason: string;
-  readonly message: string;
+/** An entry as the file has it; the last three are null while it is to be delivered. */
+export interface FileEntry extends StoredEntry {
+  readonly deadMs: number | null;
+  readonly reason: string | null;
+  readonly message: string | null;
 }
 
 const ENTRY_COLUMNS =
   'id, payload, queue, bytes, items, stored_ms AS storedMs, attempts, first_try_ms AS firstTryMs, due_ms AS dueMs';
+const FILE_ENTRY_COLUMNS = `${ENTRY_COLUMNS}, dead_ms AS deadMs, reason, message`;
+/** Entries that one question looks at: about 3 ms of the thread that also writes what comes in. */
+const PAGE_ENTRIES = 5_000;
+/** A bounded stretch of the table, from an id on. */
+const STRETCH = `(SELECT * FROM entry WHERE id > ? ORDER BY id LIMIT ${PAGE_ENTRIES})`;
+
+type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };
 
 export class QueueDatabase {
   readonly #db: DatabaseSync;
@@ -50,12 +58,17 @@ export class QueueDatabase {
   /** @param dead the entries are dead letters from the start */
   put(id: number, batch: string, meta: string, body: Uint8Array, entries: readonly StoredEntry[], dead?: Death): void {
     this.#run('INSERT INTO payload VALUES (?, ?, ?, ?, ?)', id, batch, checksum(meta, body), meta, body);
-    for (const { id: entry, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs } of entries)
-      this.#run(
-        'INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-        ...[entry, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs],
-        ...[dead?.atMs ?? null, dead?.reason ?? null, dead?.message ?? null],
-      );
+    for (const entry of entries) this.insert(entry, dead);
+  }
+
+  /** One more entry for a payload that is there. */
+  insert(entry: StoredEntry, dead?: Death): void {
+    const { id, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs } = entry;
+    this.#run(
+      'INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[id, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs],
+      ...[dead?.atMs ?? null, dead?.reason ?? null, dead?.message ?? null],
+    );
   }
 
   /** Notes which queue took which batch, one row for all of a transaction: rows at the end of a table cost the least. */
@@ -98,9 +111,9 @@ export class QueueDatabase {
   }
 
   /** Oldest first. */
-  deadLetters(): DeadLetter[] {
+  deadLetters(): FileEntry[] {
     return this.#prepared(
-      `SELECT ${ENTRY_COLUMNS}, dead_ms AS deadMs, reason, message FROM entry WHERE dead_ms IS NOT NULL ORDER BY dead_ms, id`,
+      `SELECT ${FILE_ENTRY_COLUMNS} FROM entry WHERE dead_ms IS NOT NULL ORDER BY dead_ms, id`,
     ).all() as never;
   }
 
@@ -128,6 +141,50 @@ export class QueueDatabase {
     return id;
   }
 
+  /** What is selected of the next stretch of the table, at most `limit`; `next` is where to go on, undefined at the end. */
+  page(
+    { queue = null, state = null, sinceMs = null, untilMs = null }: Nullable<Selection>,
+    after: number,
+    limit: number,
+  ): { rows: FileEntry[]; next: number | undefined } {
+    const rows = this.#prepared(
+      `SELECT ${FILE_ENTRY_COLUMNS} FROM ${STRETCH} WHERE queue = coalesce(?, queue)
+         AND (dead_ms IS NOT NULL) = coalesce(?, dead_ms IS NOT NULL)
+         AND stored_ms >= coalesce(?, stored_ms) AND stored_ms < coalesce(?, stored_ms + 1) LIMIT ?`,
+    ).all(after, queue, state && Number(state === 'dead'), sinceMs, untilMs, limit) as never as FileEntry[];
+    return { rows, next: rows.length === limit ? rows.at(-1)!.id : this.#stretchEnd(after) };
+  }
+
+  /** The next stretch of the table in numbers. */
+  tally(after: number): { rows: (Tally & { queue: string; reason: string | null })[]; next: number | undefined } {
+    const rows = this.#prepared(
+      `SELECT queue, CASE WHEN dead_ms IS NULL THEN NULL ELSE coalesce(reason, '') END AS reason,
+         count(*) AS batches, sum(bytes) AS bytes, min(stored_ms) AS oldestMs FROM ${STRETCH} GROUP BY 1, 2`,
+    ).all(after) as never;
+    return { rows, next: this.#stretchEnd(after) };
+  }
+
+  entry(id: number): FileEntry | undefined {
+    return this.#prepared(`SELECT ${FILE_ENTRY_COLUMNS} FROM entry WHERE id = ?`).get(id) as never;
+  }
+
+  /** Whether a payload waits in a queue. */
+  waits(payload: number, queue: string): boolean {
+    const sql = 'SELECT 1 FROM entry WHERE payload = ? AND queue = ? AND dead_ms IS NULL LIMIT 1';
+    return this.#prepared(sql).get(payload, queue) !== undefined;
+  }
+
+  /** What describes a payload; its bytes are not read. */
+  describe(payload: number): { batch: string; meta: string } | undefined {
+    return this.#prepared('SELECT batch, meta FROM payload WHERE id = ?').get(payload) as never;
+  }
+
+  #stretchEnd(after: number): number | undefined {
+    const sql = `SELECT max(id) AS last, count(*) AS entries FROM ${STRETCH}`;
+    const { last, entries } = this.#prepared(sql).get(after) as { last: number; entries: number };
+    return entries < PAGE_ENTRIES ? undefined : last;
+  }
+
   /** A payload as it was stored. @throws Error when it is gone or its checksum is wrong */
   read(payload: number): { batch: string; meta: string; body: Uint8Array } {
     const row = this.#prepared('SELECT batch, crc, meta, body FROM payload WHERE id = ?').get(payload) as
@@ -144,7 +201,7 @@ export class QueueDatabase {
     let bytes = 0;
     for (const { id, payload, deadMs, bytes: size } of this.deadLetters().toReversed()) {
       bytes += size;
-      if (deadMs >= beforeMs && bytes <= maxBytes) continue;
+      if (deadMs! >= beforeMs && bytes <= maxBytes) continue;
       this.apply({ kind: 'done', entry: id, payload, last: true });
       pruned++;
     }

@@ -1,6 +1,7 @@
 import type { Clock, Logger } from '../../../api/index.ts';
 import { itemsOf } from '../../../model/batch.ts';
 import type { Memory } from '../../../model/memory.ts';
+import type { QueueOperations } from '../operations.ts';
 import { Schedule } from '../schedule.ts';
 import {
   type AnyBatch,
@@ -19,7 +20,8 @@ import { BatchCache } from './cache.ts';
 import { encodeBatch } from './codec.ts';
 import { entryOf, type Held, heldOf, Stored, type Taken, takenOf } from './held.ts';
 import { ThreadLink } from './link.ts';
-import type { DiskSettings } from './messages.ts';
+import type { DiskSettings, StoredEntry } from './messages.ts';
+import { RunningOperations } from './running.ts';
 
 /** When there is no memory to read a batch into, it is tried again after this, ms. */
 const NO_MEMORY_MS = 500;
@@ -29,8 +31,8 @@ export interface DiskStoreParts {
   readonly memory: Memory;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Counts what is lost because the file is damaged. */
-  readonly lost: (queue: string, items: number) => void;
+  /** Counts what goes no further: the file is damaged, or an operator deleted it. */
+  readonly lost: (queue: string, items: number, reason: 'damaged' | 'purged') => void;
   /** Told when the file cannot be written, and with nothing when it can again. */
   readonly health: (error: Error | undefined) => void;
 }
@@ -44,6 +46,8 @@ export class DiskStore implements Store {
   readonly #of: DiskStoreParts;
   readonly #link: ThreadLink;
   readonly #cache: BatchCache;
+  /** What an operator may do with it. */
+  readonly operations: QueueOperations;
   readonly #queues = new Map<string, Schedule<Held>>();
   /** Entries of queues that nobody has opened, by queue. */
   readonly #unopened = new Map<string, Held[]>();
@@ -53,6 +57,19 @@ export class DiskStore implements Store {
     this.#of = parts;
     this.#link = new ThreadLink(parts.settings, parts.health);
     this.#cache = new BatchCache(parts.memory, this.#link);
+    this.operations = new RunningOperations({
+      file: parts.settings.file,
+      link: this.#link,
+      clock: parts.clock,
+      queues: this.#queues,
+      unopened: this.#unopened,
+      ids: count => {
+        this.#nextId += count;
+        return this.#nextId - count;
+      },
+      adopt: entry => this.#adopt(entry),
+      discard: (name, chosen) => this.#discard(name, chosen),
+    });
   }
 
   /** Opens the file and reads what it owes. @throws Error with a sentence when the file cannot be used */
@@ -182,7 +199,7 @@ export class DiskStore implements Store {
         continue;
       }
       this.#of.log.error('batch is lost, it cannot be read back', { queue: name, error: batch });
-      this.#of.lost(name, held.items);
+      this.#of.lost(name, held.items, 'damaged');
       this.#finish(queue, held);
     }
   }
@@ -290,12 +307,49 @@ export class DiskStore implements Store {
     }
   }
 
+  /** Takes up an entry that the file got by a replay. Its payload may be known already by another object; the file counts for itself. */
+  #adopt(entry: StoredEntry): void {
+    const stored = new Stored(entry.payload, entry.bytes);
+    stored.wanted = 1;
+    const held = heldOf(entry, stored);
+    const queue = this.#queues.get(entry.queue);
+    // Its exporter may have left meanwhile.
+    if (!queue) {
+      this.#unopened.set(entry.queue, [...(this.#unopened.get(entry.queue) ?? []), held]);
+      return;
+    }
+    held.size = sizeIn(queue.limits, held.bytes);
+    queue.reserve(held);
+    queue.add(held);
+  }
+
+  /** An operator deletes entries that nobody has taken; resolves when the file has forgotten them too. */
+  async #discard(name: string, chosen: readonly Held[]): Promise<void> {
+    const queue = this.#queues.get(name);
+    for (const held of chosen) {
+      queue?.pull(held);
+      queue?.forget(held);
+      this.#of.lost(name, held.items, 'purged');
+    }
+    if (!queue) {
+      const gone = new Set(chosen);
+      const left = (this.#unopened.get(name) ?? []).filter(held => !gone.has(held));
+      if (left.length > 0) this.#unopened.set(name, left);
+      else this.#unopened.delete(name);
+    }
+    await Promise.all(chosen.map(held => new Promise<void>(written => this.#unwant(held, written))));
+  }
+
   /** The entry is not owed any more. */
   #finish(queue: Schedule<Held>, held: Held): void {
-    const { stored } = held;
     queue.forget(held);
+    this.#unwant(held, () => {});
+  }
+
+  /** The file forgets the entry. */
+  #unwant({ key, stored }: Held, written: () => void): void {
     stored.wanted--;
-    this.#link.post({ kind: 'done', entry: held.key, payload: stored.id, last: stored.wanted === 0 });
+    this.#link.postThen({ kind: 'done', entry: key, payload: stored.id, last: stored.wanted === 0 }, written);
     this.#cache.trim(stored);
   }
 

@@ -1,4 +1,6 @@
 import { Worker } from 'node:worker_threads';
+import { QueueProblem } from '../operations.ts';
+import type { Answers, Ask } from './ask.ts';
 import { type DiskSettings, type FromThread, type Op, packGroup, type ToThread } from './messages.ts';
 
 /** A group of steps that could not be written is tried again after this, ms. */
@@ -23,7 +25,8 @@ export class ThreadLink {
   #pending: Pending[] = [];
   #flight: Pending[] | undefined;
   #scheduled = false;
-  #readers = new Map<number, { resolve(read: { id: string; meta: string }): void; reject(error: Error): void }>();
+  /** Who waits for an answer, by number. */
+  readonly #calls = new Map<number, { resolve(answer: never): void; reject(error: Error): void }>();
   #call = 0;
   #opened = Promise.withResolvers<Opened>();
   #ended = Promise.withResolvers<void>();
@@ -71,11 +74,20 @@ export class ThreadLink {
   }
 
   read(payload: number, into: Uint8Array): Promise<{ id: string; meta: string }> {
+    return this.#called(call => ({ kind: 'read', call, payload, into }));
+  }
+
+  /** A question of the operator. @throws QueueProblem, or Error when the file cannot be read or written */
+  ask<K extends Ask['what']>(ask: Extract<Ask, { what: K }>): Promise<Answers[K]> {
+    return this.#called(call => ({ kind: 'ask', call, ask }));
+  }
+
+  #called<T>(message: (call: number) => ToThread): Promise<T> {
     if (this.#broken) return Promise.reject(this.#broken);
     return new Promise((resolve, reject) => {
       const call = ++this.#call;
-      this.#readers.set(call, { resolve, reject });
-      this.#say({ kind: 'read', call, payload, into });
+      this.#calls.set(call, { resolve, reject });
+      this.#say(message(call));
     });
   }
 
@@ -130,16 +142,15 @@ export class ThreadLink {
       case 'failed':
         this.#failed(new Error(`the queue file cannot be written: ${message.message}`));
         return;
-      case 'read': {
-        const reader = this.#readers.get(message.call);
-        this.#readers.delete(message.call);
-        reader?.resolve(message);
+      case 'read':
+        this.#answered(message.call)?.resolve(message as never);
         return;
-      }
-      case 'unreadable': {
-        const reader = this.#readers.get(message.call);
-        this.#readers.delete(message.call);
-        reader?.reject(new Error(message.message));
+      case 'answer':
+        this.#answered(message.call)?.resolve(message.answer as never);
+        return;
+      case 'unanswered': {
+        const { problem, message: why } = message;
+        this.#answered(message.call)?.reject(problem ? new QueueProblem(problem, why) : new Error(why));
         return;
       }
       case 'closed':
@@ -147,6 +158,12 @@ export class ThreadLink {
       default:
         message satisfies never;
     }
+  }
+
+  #answered(call: number) {
+    const waiting = this.#calls.get(call);
+    this.#calls.delete(call);
+    return waiting;
   }
 
   #committed(repeated: readonly (readonly [number, number])[]): void {
@@ -191,8 +208,8 @@ export class ThreadLink {
     for (const { failed } of [...(this.#flight ?? []), ...this.#pending]) failed?.(error);
     this.#flight = undefined;
     this.#pending = [];
-    for (const { reject } of this.#readers.values()) reject(error);
-    this.#readers.clear();
+    for (const { reject } of this.#calls.values()) reject(error);
+    this.#calls.clear();
     this.#settled();
     if (!this.#closing) this.#onTrouble(error);
   }

@@ -3,6 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { hashOf } from '../../../model/batch.ts';
+import { QueueProblem } from '../operations.ts';
+import { type Ask, answer } from './ask.ts';
 import type { QueueDatabase } from './database.ts';
 import {
   type DiskSettings,
@@ -100,8 +102,24 @@ class QueueThread {
       into.set(body);
       say({ kind: 'read', call, id: batch, meta });
     } catch (error) {
-      say({ kind: 'unreadable', call, message: (error as Error).message });
+      this.#unanswered(call, error);
     }
+  }
+
+  ask(call: number, ask: Ask): void {
+    try {
+      const reply = answer(this.#database, ask);
+      // Bytes of a payload go over as they are, nothing else of the answer is large.
+      const moved = reply instanceof Uint8Array ? [reply.buffer as ArrayBuffer] : [];
+      port.postMessage({ kind: 'answer', call, answer: reply } satisfies FromThread, moved);
+    } catch (error) {
+      this.#unanswered(call, error);
+    }
+  }
+
+  #unanswered(call: number, error: unknown): void {
+    const { message } = error as Error;
+    say({ kind: 'unanswered', call, message, ...(error instanceof QueueProblem && { problem: error.code }) });
   }
 
   close(): void {
@@ -156,6 +174,7 @@ try {
   port.on('message', (message: ToThread) => {
     if (message.kind === 'group') thread.group(unpackGroup(message));
     else if (message.kind === 'read') thread.read(message.call, message.payload, message.into);
+    else if (message.kind === 'ask') thread.ask(message.call, message.ask);
     else thread.close();
   });
 } catch (error) {

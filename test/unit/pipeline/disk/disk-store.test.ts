@@ -130,7 +130,7 @@ test('dead letters stay in the file with their reason and are not delivered agai
     ['a', 'rejected', 'store answered 422', 1, 1],
   );
   assert.equal(look.read(letter!.payload).body.length, 1000);
-  assert.equal(look.pruneDead(letter!.deadMs, 999), 1, 'too many bytes');
+  assert.equal(look.pruneDead(letter!.deadMs!, 999), 1, 'too many bytes');
   assert.deepEqual(look.sizes(), []);
   look.close();
   assert.equal((await start()).depth('a').batches, 0);
