@@ -38,6 +38,10 @@ export class QueueDatabase {
     return new QueueDatabase(openSqlite(file, sync));
   }
 
+  get isOpen(): boolean {
+    return this.#db.isOpen;
+  }
+
   close(): void {
     this.#db.close();
   }

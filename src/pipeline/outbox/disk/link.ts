@@ -28,6 +28,8 @@ export class ThreadLink {
   /** Who waits for an answer, by number. */
   readonly #calls = new Map<number, { resolve(answer: never): void; reject(error: Error): void }>();
   #call = 0;
+  /** Who waits until a step is written, or cannot be. */
+  #behind: { readonly last: Pending; readonly resolve: () => void }[] = [];
   #opened = Promise.withResolvers<Opened>();
   #ended = Promise.withResolvers<void>();
   #broken: Error | undefined;
@@ -77,8 +79,11 @@ export class ThreadLink {
     return this.#called(call => ({ kind: 'read', call, payload, into }));
   }
 
-  /** A question of the operator. @throws QueueProblem, or Error when the file cannot be read or written */
-  ask<K extends Ask['what']>(ask: Extract<Ask, { what: K }>): Promise<Answers[K]> {
+  /** A question of the operator, who knows of everything that was posted before. @throws QueueProblem, or Error when the file cannot be read or written */
+  async ask<K extends Ask['what']>(ask: Extract<Ask, { what: K }>): Promise<Answers[K]> {
+    const last = this.#pending.at(-1);
+    // While the file takes no writes there is nothing to wait for: deleting may be what helps.
+    if (last && !this.trouble) await new Promise<void>(resolve => this.#behind.push({ last, resolve }));
     return this.#called(call => ({ kind: 'ask', call, ask }));
   }
 
@@ -172,6 +177,8 @@ export class ThreadLink {
     const byOp = repeated.length > 0 ? Map.groupBy(repeated, ([op]) => op) : undefined;
     for (let n = 0; n < flight.length; n++) flight[n]!.committed?.(byOp?.get(n)?.map(([, entry]) => entry) ?? []);
     this.#clear();
+    const written = new Set(flight);
+    this.#letOn(({ last }) => written.has(last));
     this.#flush();
     this.#settled();
   }
@@ -184,10 +191,18 @@ export class ThreadLink {
     for (const { failed } of flight) failed?.(error);
     if (!this.trouble) this.#onTrouble(error);
     this.trouble = error;
+    this.#letOn(() => true);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#flush(), RETRY_MS);
     this.#retry.unref();
     this.#settled();
+  }
+
+  #letOn(which: (waiting: { readonly last: Pending }) => boolean): void {
+    if (this.#behind.length === 0) return;
+    const { true: free = [], false: still = [] } = Object.groupBy(this.#behind, one => (which(one) ? 'true' : 'false'));
+    this.#behind = still;
+    for (const { resolve } of free) resolve();
   }
 
   /** Tells who closes that nothing more can be written. */
@@ -210,6 +225,7 @@ export class ThreadLink {
     this.#pending = [];
     for (const { reject } of this.#calls.values()) reject(error);
     this.#calls.clear();
+    this.#letOn(() => true);
     this.#settled();
     if (!this.#closing) this.#onTrouble(error);
   }

@@ -41,21 +41,32 @@ class QueueThread {
     const repeated: [number, number][] = [];
     let taken: ReadonlySet<string>;
     try {
-      taken = this.#attempt(ops, repeated);
+      taken = this.#twice(() => {
+        repeated.length = 0;
+        return this.#attempt(ops, repeated);
+      });
     } catch (error) {
-      // Deleting needs room too: what the log holds is moved into the file, and then it is tried once more.
-      repeated.length = 0;
-      try {
-        this.#database.checkpoint();
-        taken = this.#attempt(ops, repeated);
-      } catch {
-        say({ kind: 'failed', message: (error as Error).message });
-        return;
-      }
+      say({ kind: 'failed', message: (error as Error).message });
+      return;
     }
     for (const key of taken) this.#recent.add(key, this.#nowMs);
     say({ kind: 'committed', repeated });
     this.#prune();
+  }
+
+  /** Deleting needs room too: what the log holds is moved into the file, and then it is tried once more. */
+  #twice<T>(step: () => T): T {
+    try {
+      return step();
+    } catch (error) {
+      if (error instanceof QueueProblem) throw error;
+      try {
+        this.#database.checkpoint();
+        return step();
+      } catch {
+        throw error;
+      }
+    }
   }
 
   /** @returns which queues took which batches: what to remember once it is committed */
@@ -108,7 +119,7 @@ class QueueThread {
 
   ask(call: number, ask: Ask): void {
     try {
-      const reply = answer(this.#database, ask);
+      const reply = this.#twice(() => answer(this.#database, ask));
       // Bytes of a payload go over as they are, nothing else of the answer is large.
       const moved = reply instanceof Uint8Array ? [reply.buffer as ArrayBuffer] : [];
       port.postMessage({ kind: 'answer', call, answer: reply } satisfies FromThread, moved);
