@@ -16,7 +16,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   workers: ['api', 'model', 'wire'],
   config: ['api'],
   pipeline: ['api', 'model', 'telemetry', 'workers', 'config/plan.ts'],
-  ui: ['api', 'net', 'pipeline/status.ts'],
+  ui: ['api', 'net', 'pipeline/status.ts', 'pipeline/outbox/operations.ts'],
+  queue: ['api', 'model', 'net', 'config', 'pipeline'],
   ...Object.fromEntries(ROOMS.map(room => [room, COMPONENT])),
 };
 /** Files directly in src assemble the process and may import everything. */
