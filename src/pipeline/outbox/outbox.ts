@@ -1,7 +1,8 @@
 import type { Clock, Component, Logger, OutboxConfig, Result, Sender } from '../../api/index.ts';
 import { itemsOf } from '../../model/batch.ts';
+import { after } from '../../telemetry/timer.ts';
 import { Gate } from './gate.ts';
-import { retryDelayMs } from './retry.ts';
+import { askedDelayMs, retryDelayMs } from './retry.ts';
 import type { AnyBatch, DeadReason, Depth, Entry, Evicted, Outcome, QueueLimits, Row, Store } from './store.ts';
 
 /** Time for requests in flight to end once they were aborted. */
@@ -111,8 +112,8 @@ export class Outbox implements Component {
       if (result.kind !== 'retryable') return result;
       const delayMs = retryDelayMs(retry, attempt, result.retryAfterMs, this.#random);
       if (abort.aborted || this.#closing.signal.aborted || this.#of.clock.now() + delayMs > untilMs) {
-        const { kind, error } = result;
-        return { kind, error, ...(result.retryAfterMs !== undefined && { retryAfterMs: result.retryAfterMs }) };
+        const { kind, error, retryAfterMs } = result;
+        return { kind, error, ...(retryAfterMs !== undefined && { retryAfterMs: askedDelayMs(retryAfterMs) }) };
       }
       if (result.rest) owed = result.rest;
       await this.#of.clock.sleep(delayMs, abort);
@@ -242,10 +243,7 @@ export class Outbox implements Component {
     const retry = config.retry_on_failure;
     const firstTryMs = entry.firstTryMs ?? startedMs;
     const delayMs = retryDelayMs(retry, entry.attempts, result.retryAfterMs, this.#random);
-    this.#gate.failed(
-      error,
-      Math.max(retryDelayMs(retry, this.#gate.level, 0, this.#random), result.retryAfterMs ?? 0),
-    );
+    this.#gate.failed(error, retryDelayMs(retry, this.#gate.level, result.retryAfterMs, this.#random));
     if (this.#gate.closed) this.#of.report('degraded', error);
     const dueMs = clock.now() + delayMs;
     const exhausted = !retry.enabled || (retry.max_elapsed_time > 0 && dueMs - firstTryMs > retry.max_elapsed_time);
@@ -292,7 +290,7 @@ export class Outbox implements Component {
       late = new Error(`no answer within ${timeout} ms`);
       attempt.abort(late);
     };
-    const timer = timeout > 0 ? setTimeout(expire, timeout) : undefined;
+    const callOff = timeout > 0 ? after(timeout, expire) : undefined;
     try {
       const result = (await this.#of.sender.send(batch as never, attempt.signal)) as Result<AnyBatch>;
       if (result.kind === 'retryable' && late) return { ...result, error: late };
@@ -302,7 +300,7 @@ export class Outbox implements Component {
       this.#of.log.error('exporter threw, this is a bug', { error, stack: true });
       return { kind: 'permanent', error, fault: 'gateway' };
     } finally {
-      clearTimeout(timer);
+      callOff?.();
       abort.removeEventListener('abort', cut);
     }
   }
