@@ -15,7 +15,7 @@ export interface Surroundings {
   readonly err: (text: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly components: () => Promise<readonly Factory[]>;
-  readonly run: (options: { files: string[]; set: string[] }) => Promise<number>;
+  readonly run: (options: { files: string[]; set: string[]; watch: boolean }) => Promise<number>;
   /** Builds the graph of a plan and throws it away; what cannot be built is a finding. */
   readonly build: (plan: Plan) => Promise<readonly Finding[]> | readonly Finding[];
 }
@@ -40,19 +40,21 @@ interface Arguments {
   readonly files: string[];
   readonly set: string[];
   readonly origin: boolean;
+  readonly watch: boolean;
   readonly format: 'yaml' | 'json';
 }
 interface Verb {
   readonly summary: string;
-  readonly options: readonly ('config' | 'set' | 'origin' | 'format')[];
+  readonly options: readonly ('config' | 'set' | 'watch' | 'origin' | 'format')[];
   act(args: Arguments, around: Surroundings): Promise<number>;
 }
 
 const VERBS: Readonly<Record<string, Verb>> = {
   run: {
-    summary: 'Run the gateway until it is told to stop. SIGHUP reloads the configuration.',
-    options: ['config', 'set'],
-    act: ({ files, set }, around) => around.run({ files, set }),
+    summary:
+      'Run the gateway until it is told to stop. SIGHUP reloads the configuration, --watch whenever a file changes.',
+    options: ['config', 'set', 'watch'],
+    act: ({ files, set, watch }, around) => around.run({ files, set, watch }),
   },
   validate: {
     summary: 'Check the configuration and build the pipelines without starting them. Silent when all is well.',
@@ -118,6 +120,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
 const OPTIONS = {
   config: { type: 'string', multiple: true, short: 'c' },
   set: { type: 'string', multiple: true },
+  watch: { type: 'boolean' },
   origin: { type: 'boolean' },
   format: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -140,7 +143,7 @@ export async function main(argv: readonly string[], surroundings: Partial<Surrou
   return typeof args === 'string' ? misuse(args, around) : verb.act(args, around);
 }
 
-const NO_ARGUMENTS: Arguments = { files: [], set: [], origin: false, format: 'yaml' };
+const NO_ARGUMENTS: Arguments = { files: [], set: [], watch: false, origin: false, format: 'yaml' };
 
 /** The arguments, `help`, or what is wrong with them. */
 function readArguments(name: string, verb: Verb, argv: string[]): Arguments | string {
@@ -158,7 +161,8 @@ function readArguments(name: string, verb: Verb, argv: string[]): Arguments | st
   const format = (values.format as string | undefined) ?? 'yaml';
   if (format !== 'yaml' && format !== 'json') return `--format is yaml or json, not \`${format}\``;
   if (verb.options.includes('config') && files.length === 0) return `${name}: say which configuration: --config FILE`;
-  return { files, set: (values.set as string[] | undefined) ?? [], origin: values.origin === true, format };
+  const set = (values.set as string[] | undefined) ?? [];
+  return { files, set, watch: values.watch === true, origin: values.origin === true, format };
 }
 
 function unknownOption(argv: readonly string[], allowed: readonly string[]): string | undefined {
@@ -192,6 +196,7 @@ ${verbs.join('')}
 options
   --config, -c FILE      configuration; several are merged in order
   --set KEY.PATH=VALUE   one value, after the files; VALUE is YAML
+  --watch                (run) reload when a configuration file changes
   --origin               (print-config) add defaults and where each value came from
   --format yaml|json     (print-config) default yaml
 `;
