@@ -7,6 +7,7 @@ import type { QueueOptions } from './queue/command.ts';
 const OPTIONS = {
   config: { type: 'string', multiple: true, short: 'c' },
   set: { type: 'string', multiple: true },
+  watch: { type: 'boolean' },
   origin: { type: 'boolean' },
   format: { type: 'string' },
   to: { type: 'string' },
@@ -23,6 +24,7 @@ const OPTIONS = {
 export interface Arguments extends QueueOptions {
   readonly files: string[];
   readonly set: string[];
+  readonly watch: boolean;
   readonly origin: boolean;
 }
 /** What a verb takes. */
@@ -37,7 +39,7 @@ export interface Takes {
 }
 
 export const NO_ARGUMENTS: Arguments = {
-  ...{ files: [], set: [], origin: false, format: 'yaml', queue: undefined },
+  ...{ files: [], set: [], watch: false, origin: false, format: 'yaml', queue: undefined },
   ...{ dead: false, all: false, keep: false, yes: false },
   ...{ to: undefined, limit: undefined, sinceMs: undefined, untilMs: undefined },
 };
@@ -72,7 +74,8 @@ export function readArguments(name: string, verb: Takes, argv: string[]): Argume
   if (wrong !== undefined) return `\`${wrong}\` is no time: write 2026-01-31T08:00, or 2h for two hours ago`;
   const flags = { dead: values.dead === true, all: values.all === true, keep: values.keep === true };
   return {
-    ...{ files, set: (values.set as string[] | undefined) ?? [], origin: values.origin === true, format },
+    ...{ files, set: (values.set as string[] | undefined) ?? [], format },
+    ...{ watch: values.watch === true, origin: values.origin === true },
     ...{ ...flags, yes: values.yes === true, queue: positionals[0], to: values.to as string | undefined },
     ...{ limit: limit === undefined ? undefined : Number(limit), sinceMs: times[0], untilMs: times[1] },
   };
@@ -97,6 +100,7 @@ function unknownOption(argv: readonly string[], allowed: readonly string[]): str
 export const OPTIONS_TEXT = `options
   --config, -c FILE      configuration; several are merged in order
   --set KEY.PATH=VALUE   one value, after the files; VALUE is YAML
+  --watch                (run) reload when a configuration file changes
   --origin               (print-config) add defaults and where each value came from
   --format FORMAT        (print-config) yaml or json, (queue ls) table or json, (queue peek) text or json
   --to EXPORTER|FOLDER   (queue replay) the exporter; (queue export) the folder

@@ -16,7 +16,7 @@ export interface Surroundings {
   readonly err: (text: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly components: () => Promise<readonly Factory[]>;
-  readonly run: (options: { files: string[]; set: string[] }) => Promise<number>;
+  readonly run: (options: { files: string[]; set: string[]; watch: boolean }) => Promise<number>;
   /** Builds the graph of a plan and throws it away; what cannot be built is a finding. */
   readonly build: (plan: Plan) => Promise<readonly Finding[]> | readonly Finding[];
   readonly queue: (verb: QueueVerb, plan: Plan, options: QueueOptions, say: Speaker) => Promise<number>;
@@ -66,9 +66,10 @@ const queue =
 
 const VERBS: Readonly<Record<string, Verb>> = {
   run: {
-    summary: 'Run the gateway until it is told to stop. SIGHUP reloads the configuration.',
-    options: ['config', 'set'],
-    act: ({ files, set }, around) => around.run({ files, set }),
+    summary:
+      'Run the gateway until it is told to stop. SIGHUP reloads the configuration, --watch whenever a file changes.',
+    options: ['config', 'set', 'watch'],
+    act: ({ files, set, watch }, around) => around.run({ files, set, watch }),
   },
   validate: {
     summary: 'Check the configuration and build the pipelines without starting them. Silent when all is well.',

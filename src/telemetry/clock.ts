@@ -1,4 +1,5 @@
 import type { Clock } from '../api/index.ts';
+import { after } from './timer.ts';
 
 /** Real time. */
 export const systemClock: Clock = {
@@ -10,11 +11,11 @@ export const systemClock: Clock = {
         return;
       }
       const done = () => {
-        clearTimeout(timer);
+        callOff();
         abort?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const callOff = after(ms, done);
       abort?.addEventListener('abort', done, { once: true });
     }),
 };

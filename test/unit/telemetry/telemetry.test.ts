@@ -97,3 +97,16 @@ test('a sleep ends at its abort, and at once when that came first', async () => 
   await asleep;
   await systemClock.sleep(60_000, abort.signal);
 });
+
+test('a gauge can be forgotten, and is there again when it is recorded', async () => {
+  const metrics = new Metrics();
+  const gauge = metrics.meter('service').gauge('flamegate_queue_batches', { help: 'h', labels: ['queue'] });
+  const shown = async () => (await metrics.render()).body.match(/^flamegate_queue_batches.*$/gm);
+  gauge.record(1, { queue: 'a' });
+  gauge.record(2, { queue: 'b' });
+  gauge.forget?.({ queue: 'a' });
+  gauge.forget?.({ queue: 'never there' });
+  assert.deepEqual(await shown(), ['flamegate_queue_batches{id="service",queue="b"} 2']);
+  gauge.record(3, { queue: 'a' });
+  assert.equal((await shown())?.length, 2);
+});
