@@ -7,4 +7,6 @@ export default stage({
   stability: 'beta',
   home: import.meta.url,
   config: Config,
+  // What should be hidden must not pass unseen.
+  undecodable: ({ rules }) => (rules.some(({ action }) => action === 'redact') ? 'drop' : 'pass'),
 });
