@@ -65,6 +65,11 @@ export class Store {
     await closed;
   }
 
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
   /** Resolves when the condition holds after some request; rejects when it does not within this time. */
   until(condition: () => boolean, what: string, ms: number): Promise<void> {
     if (condition()) return Promise.resolve();
@@ -92,13 +97,15 @@ export class Store {
       const act = this.act(number);
       const answer = () => this.#answer(response, act, number, Buffer.concat(chunks));
       const delayMs = this.delayMs();
-      if (delayMs > 0) setTimeout(answer, delayMs);
+      if (delayMs > 0) setTimeout(answer, delayMs).unref();
       else answer();
     });
   }
 
   #answer(response: ServerResponse, act: Act, number: number, body: Buffer): void {
-    const socket = response.socket!;
+    const { socket } = response;
+    // Whoever asked has given up meanwhile.
+    if (!socket || socket.destroyed) return;
     const keeps = act.kind === 'answer' ? act.status < 300 : act.kind !== 'reset';
     const arrival: Arrival = { number, hash: hashOf(body), atMs: performance.now(), answeredMs: undefined };
     if (keeps) {
@@ -110,12 +117,12 @@ export class Store {
         arrival.answeredMs = performance.now();
       });
       response.writeHead(act.status, act.headers).end(act.body);
-    } else if (act.kind === 'reset') socket?.resetAndDestroy();
+    } else if (act.kind === 'reset') socket.resetAndDestroy();
     else {
-      socket?.write(
+      socket.write(
         act.kind === 'half status' ? 'HTTP/1.1 20' : 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{"half":',
       );
-      socket?.destroySoon();
+      socket.destroySoon();
     }
     for (const check of this.#waiting) check();
   }
