@@ -50,7 +50,7 @@ export function healLog(log: Buffer, pageBytes: number): Healed | undefined {
   if (headerSound && first > before)
     return {
       bytes: undefined,
-      said: 'the last transaction in the log of the queue file is not whole and is left out; after a power failure that is normal, and nobody was told that it was stored',
+      said: 'the last transaction in the log of the queue file is not whole and is left out; after a kill or a power failure that is normal, and nobody was told that it was stored',
     };
   return {
     bytes: rewritten(log, end, at, pageBytes, salts),
