@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Secret } from '../../../src/api/index.ts';
-import { systemClock } from '../../../src/telemetry/clock.ts';
+import { steadyClock, systemClock } from '../../../src/telemetry/clock.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 
@@ -96,4 +96,13 @@ test('a sleep ends at its abort, and at once when that came first', async () => 
   abort.abort();
   await asleep;
   await systemClock.sleep(60_000, abort.signal);
+});
+
+test('the steady clock says real time and does not jump with the wall clock', t => {
+  const clock = steadyClock();
+  const before = clock.now();
+  assert.ok(Math.abs(before - Date.now()) < 1000);
+  const real = Date.now;
+  t.mock.method(Date, 'now', () => real() - 3_600_000);
+  assert.ok(clock.now() >= before);
 });
