@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { freePort, Gateway } from '../kit/gateway.ts';
+import { type Command, freePort, Gateway } from '../kit/gateway.ts';
 import { Store } from './store.ts';
 
 /** Clock ticks per second of /proc/PID/stat; 100 on every Linux that Node runs on. */
@@ -17,6 +17,8 @@ export interface RigOptions {
   readonly queue?: object;
   readonly processors?: Record<string, object>;
   readonly receiver?: object;
+  readonly retry?: object;
+  readonly command?: Command;
 }
 
 export interface Rig {
@@ -42,7 +44,7 @@ export async function rig(t: TestContext, options: RigOptions): Promise<Rig> {
         // Longer than a test machine that is busy can stall: a store that is only slow must not look dead.
         timeout: '30s',
         sending_queue: { ...queue, ...(directory !== undefined && { storage: 'file_storage' }) },
-        retry_on_failure: FAST_RETRY,
+        retry_on_failure: { ...FAST_RETRY, ...options.retry },
       },
     ]),
   );
@@ -68,7 +70,7 @@ export async function rig(t: TestContext, options: RigOptions): Promise<Rig> {
     for (const store of stores.values()) await store.stop();
   });
   const start = async () => {
-    gateway = await Gateway.start(config);
+    gateway = await Gateway.start(config, options.command);
     return gateway;
   };
   return { port, stores, config, start };
