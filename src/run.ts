@@ -11,7 +11,7 @@ import { Service } from './pipeline/service.ts';
 import type { Status } from './pipeline/status.ts';
 import { Reloads } from './reloads.ts';
 import { processSignals } from './signals.ts';
-import { systemClock } from './telemetry/clock.ts';
+import { steadyClock, systemClock } from './telemetry/clock.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { watchProcess } from './telemetry/process-metrics.ts';
@@ -64,7 +64,7 @@ export async function run(options: RunOptions): Promise<number> {
   });
   const meter = (id: string) => metrics.meter(id);
   const ports = new Listeners({ memory, log: log.child({ kind: 'net' }), meter: meter('net'), clock });
-  const stores = new Stores({ memory, clock, log: log.child({ kind: 'queue' }), meter });
+  const stores = new Stores({ memory, clock: steadyClock(), log: log.child({ kind: 'queue' }), meter });
   const pool = new Pool({
     settings: poolSettings(plan),
     preload: SELF,

@@ -104,7 +104,7 @@ const SQLITE_LOCKED = 6;
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
 
-function classified(file: string, error: unknown): QueueFileError {
+export function classified(file: string, error: unknown): QueueFileError {
   const code = (error as { errcode?: number }).errcode;
   const primary = code === undefined ? undefined : code & 0xff;
   if (primary === SQLITE_BUSY || primary === SQLITE_LOCKED)
