@@ -24,7 +24,6 @@ export const SCENARIOS = {
   hostile: 'idle connections, slow heads and bodies, header floods, clients that never read',
   reload: 'reloads under load, every fourth with a mistake',
   overload: '10 × more than memory_limiter allows, store dead',
-  // 8. Stages that throw, loop for ever, allocate without end, kill their worker: test/faults/stages.test.ts is to write this row.
   stages: 'stages that throw, hang, eat memory, kill their worker',
 } as const;
 export type ScenarioId = keyof typeof SCENARIOS;

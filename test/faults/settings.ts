@@ -14,6 +14,8 @@ export const CONNECTIONS = number('FAULTS_CONNECTIONS', 1_000);
 export const SECONDS = number('FAULTS_SECONDS', 3);
 /** MiB that are offered to a gateway whose store is dead. */
 export const OVERLOAD_MIB = number('FAULTS_OVERLOAD_MIB', 600);
+/** Rounds in which a stage fails in each way. */
+export const STAGE_FAULTS = number('FAULTS_STAGES', 4);
 /** Whether to wait for what ends only after its full time, such as a body that comes byte by byte. */
 export const PATIENT = process.env.FAULTS_PATIENT === '1';
 
@@ -25,5 +27,6 @@ export const LONG: Readonly<Record<string, string>> = {
   FAULTS_CONNECTIONS: '10000',
   FAULTS_SECONDS: '30',
   FAULTS_OVERLOAD_MIB: '4000',
+  FAULTS_STAGES: '100',
   FAULTS_PATIENT: '1',
 };
