@@ -3,25 +3,27 @@ import { availableParallelism, totalmem } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { type Component, Secret } from './api/index.ts';
 import { components } from './components.ts';
-import { formatFindings, loadPlan } from './config/load.ts';
+import { formatFindings, loadPlan, readText } from './config/load.ts';
 import type { Plan } from './config/plan.ts';
 import { Listeners } from './net/listeners.ts';
 import { Stores } from './pipeline/outbox/stores.ts';
 import { Service } from './pipeline/service.ts';
 import type { Status } from './pipeline/status.ts';
-import { systemClock } from './telemetry/clock.ts';
+import { Reloads } from './reloads.ts';
+import { processSignals } from './signals.ts';
+import { steadyClock, systemClock } from './telemetry/clock.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { watchProcess } from './telemetry/process-metrics.ts';
+import { deadlineIn } from './telemetry/timer.ts';
 import { adminProtocol } from './ui/admin.ts';
 import { VERSION } from './version.ts';
+import { WatchedFiles } from './watch.ts';
 import { Pool, type PoolSettings } from './workers/pool.ts';
 import { SlabPool } from './workers/slabs.ts';
 
 /** Share of the machine's (or container's) memory that payloads may fill when no memory_limiter says otherwise. */
 const DEFAULT_MEMORY_SHARE = 0.5;
-/** The terminal, npm and the launcher may each deliver the same signal: within this time they count as one. */
-const SAME_SIGNAL_MS = 2_000;
 
 /** Gives plugins on worker threads the same `flamegate/api`. Sources run as they are, the package runs what tsc made of them. */
 export const SELF = new URL(import.meta.url.endsWith('.ts') ? './self.ts' : './self.js', import.meta.url).href;
@@ -29,12 +31,21 @@ export const SELF = new URL(import.meta.url.endsWith('.ts') ? './self.ts' : './s
 export interface RunOptions {
   readonly files: readonly string[];
   readonly set: readonly string[];
+  /** Reload when a file changes that the configuration was read from. */
+  readonly watch?: boolean;
 }
 
 /** Runs until a signal ends it; resolves with the exit code: 0 after a drain, 1 when it could not start. */
 export async function run(options: RunOptions): Promise<number> {
-  const load = () => loadPlan({ files: [...options.files], set: [...options.set], factories: components });
-  const first = await load();
+  const signals = processSignals();
+  const watched = new WatchedFiles(readText);
+  const load = () => {
+    watched.begin();
+    const read = options.watch ? watched.read : readText;
+    return loadPlan({ files: [...options.files], set: [...options.set], factories: components, read });
+  };
+  const first = await Promise.race([load(), signals.ended]);
+  if (typeof first === 'string') return 0;
   if (!first.ok) {
     process.stderr.write(formatFindings(first.findings));
     return 1;
@@ -53,7 +64,7 @@ export async function run(options: RunOptions): Promise<number> {
   });
   const meter = (id: string) => metrics.meter(id);
   const ports = new Listeners({ memory, log: log.child({ kind: 'net' }), meter: meter('net'), clock });
-  const stores = new Stores({ memory, clock, log: log.child({ kind: 'queue' }), meter });
+  const stores = new Stores({ memory, clock: steadyClock(), log: log.child({ kind: 'queue' }), meter });
   const pool = new Pool({
     settings: poolSettings(plan),
     preload: SELF,
@@ -97,6 +108,8 @@ export async function run(options: RunOptions): Promise<number> {
         metrics: () => metrics.render(),
         endpoint: of.telemetry.admin.endpoint,
         token: of.telemetry.admin.token,
+        auth: of.telemetry.admin.auth !== undefined,
+        queues: () => stores.operations,
       }),
     );
   for (const warning of plan.warnings)
@@ -120,6 +133,7 @@ export async function run(options: RunOptions): Promise<number> {
 
   const reload = async () => {
     const next = await load();
+    if (signals.ending) return;
     if (!next.ok) {
       service.reloadFailed(new Error(formatFindings(next.findings).trim()));
       return;
@@ -149,13 +163,25 @@ export async function run(options: RunOptions): Promise<number> {
     if (admin !== previousAdmin) await previousAdmin.stop?.(AbortSignal.timeout(1000));
   };
 
-  const reason = await untilStopped(() => void reload());
+  const reloads = new Reloads(
+    () => reload().catch(error => void service.reloadFailed(error as Error)),
+    log.child({ kind: 'service' }),
+  );
+  signals.onReload(() => reloads.ask('SIGHUP'));
+  const unwatch = new AbortController();
+  if (options.watch) void watched.watch(clock, files => reloads.ask(`changed: ${files.join(', ')}`), unwatch.signal);
+
+  const reason = await signals.ended;
   log.info('draining', { reason, drainTimeoutMs: plan.drainTimeoutMs });
-  const deadline = AbortSignal.timeout(plan.drainTimeoutMs);
-  await service.stop(deadline);
-  await pool.stop(deadline);
-  await admin.stop?.(deadline);
-  await ports.close(deadline);
+  const deadline = deadlineIn(plan.drainTimeoutMs);
+  unwatch.abort();
+  const settled = reloads.close(deadline.signal);
+  await service.stop(deadline.signal);
+  await settled;
+  await pool.stop(deadline.signal);
+  await admin.stop?.(deadline.signal);
+  await ports.close(deadline.signal);
+  deadline.met();
   log.info('stopped');
   return 0;
 }
@@ -169,26 +195,4 @@ function revealed(value: unknown): unknown {
   if (value instanceof Secret) return value.reveal();
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, revealed(inner)]));
-}
-
-/** Resolves when the process should end; a second, later signal forces the exit at once. SIGHUP reloads. */
-function untilStopped(reload: () => void): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  let firstMs: number | undefined;
-  const stop = (reason: string) => {
-    const now = Date.now();
-    if (firstMs === undefined) {
-      firstMs = now;
-      resolve(reason);
-    } else if (now - firstMs > SAME_SIGNAL_MS) {
-      process.stderr.write('flamegate: second signal, leaving without drain\n');
-      process.exit(1);
-    }
-  };
-  process.on('SIGINT', () => stop('SIGINT'));
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGHUP', reload);
-  // The launcher holds the other end of the channel: when it dies, nobody waits for this process any more.
-  if (process.channel) process.on('disconnect', () => stop('launcher gone'));
-  return promise;
 }

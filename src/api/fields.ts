@@ -16,6 +16,9 @@ const BYTE_UNITS: Record<string, number> = {
   GiB: 1024 ** 3,
 };
 
+/** Longest duration that a configuration can name, days: ten years. What is longer was mistyped. */
+const MAX_DURATION_DAYS = 3650;
+
 /** "1m30s" → 90000; undefined when it is not a duration. */
 export function parseDuration(text: string): number | undefined {
   if (text === '0') return 0;
@@ -40,6 +43,8 @@ export const duration = () =>
       const ms = parseDuration(String(value));
       if (ms === undefined)
         context.addIssue(`"${value}" is not a duration: write a number and a unit, such as 500ms, 30s, 5m or 1h30m`);
+      else if (ms > MAX_DURATION_DAYS * DURATION_MS.d!)
+        context.addIssue(`"${value}" is too long: at most ${MAX_DURATION_DAYS}d`);
       return ms ?? z.NEVER;
     });
 

@@ -37,6 +37,8 @@ export type MetricLabels = Readonly<Record<string, string>>;
 export interface Instrument {
   /** Counter: adds. Gauge: sets. Histogram: observes. */
   record(value: number, labels?: MetricLabels): void;
+  /** What these labels name is gone: not shown any more, until it is recorded again. */
+  forget?(labels: MetricLabels): void;
 }
 export interface MetricOptions {
   readonly help: string;

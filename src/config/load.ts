@@ -86,7 +86,7 @@ async function readSource(
 }
 
 /** Reads at most `maxBytes`, so that neither /dev/zero nor a core dump given by mistake fills the heap. */
-async function readText(path: string, maxBytes: number): Promise<string> {
+export async function readText(path: string, maxBytes: number): Promise<string> {
   const file = await open(path, 'r');
   try {
     const chunks: Buffer[] = [];

@@ -1,7 +1,9 @@
 import type { Instrument, Logger } from '../api/index.ts';
 import type { Plan } from '../config/plan.ts';
+import { type Deadline, deadlineIn } from '../telemetry/timer.ts';
 import { Graph, type Vertex } from './graph.ts';
 import type { World } from './host.ts';
+import type { Leaving } from './outbox/outbox.ts';
 import type { ComponentStatus, ReloadStatus, Status } from './status.ts';
 
 /** A component that did not start; names it, so that the operator knows which part of the file to look at. */
@@ -21,12 +23,16 @@ export class Service {
   lastReload: ReloadStatus | undefined;
   #graph: Graph | undefined;
   #changing: Promise<unknown> = Promise.resolve();
+  /** Until when the parts may drain that a reload removed, while they do. */
+  #drain: Deadline | undefined;
   readonly #world: World;
   readonly #log: Logger;
   readonly #reloads: Instrument;
   readonly #queueBytes: Instrument;
   readonly #queueBatches: Instrument;
   readonly #queueOldest: Instrument;
+  /** Queues that were shown last. */
+  #shown: ReadonlySet<string> = new Set();
 
   constructor(world: World) {
     this.#world = world;
@@ -84,21 +90,37 @@ export class Service {
     } catch (error) {
       return this.#reloaded(error as Error);
     }
+    if (this.#stopping) {
+      await this.#undo(graph.without(old));
+      return this.#reloaded(new Error('the gateway stops'));
+    }
     graph.connect();
     this.#graph = graph;
     const status = this.#reloaded();
-    await this.#stopAll(old.without(graph), AbortSignal.timeout(plan.drainTimeoutMs), graph);
+    this.#drain = deadlineIn(plan.drainTimeoutMs);
+    await this.#stopAll(old.without(graph), this.#drain.signal, 'removed', graph);
+    this.#drain.met();
+    this.#drain = undefined;
     return status;
   }
 
   /** Receivers first, exporters last; each drains until `deadline`. Never throws: a component that fails to stop is logged. */
   async stop(deadline: AbortSignal): Promise<void> {
-    if (this.state === 'draining' || this.state === 'stopped') return;
+    if (this.#stopping) return;
     this.state = 'draining';
+    // Nobody waits for what a reload removed any longer; intake ends at once, whatever it was that the reload waits for.
+    this.#drain?.cut();
+    const intake = this.#graph?.without(undefined).filter(({ kind }) => kind === 'receiver') ?? [];
+    await this.#stopAll(intake, deadline, 'shutdown');
     await this.#changing;
-    if (this.#graph) await this.#stopAll(this.#graph.without(undefined), deadline);
+    const rest = this.#graph?.without(undefined).filter(({ kind }) => kind !== 'receiver') ?? [];
+    await this.#stopAll(rest, deadline, 'shutdown');
     await this.#world.stores.stop();
     this.state = 'stopped';
+  }
+
+  get #stopping(): boolean {
+    return this.state === 'draining' || this.state === 'stopped';
   }
 
   async #startAll(vertices: readonly Vertex[]): Promise<void> {
@@ -110,15 +132,20 @@ export class Service {
         await vertex.component.start?.();
         await vertex.outbox?.start();
       } catch (error) {
-        // Queues of these ids may belong to the running graph: leave them, only the readers go.
-        for (const undo of started.toReversed()) await this.#stopOne(undo, AbortSignal.abort(), 'hand over');
+        await this.#undo(started);
         throw new StartError(vertex, error);
       }
     }
     this.#world.stores.warnOfUnread();
   }
 
-  async #stopAll(vertices: readonly Vertex[], deadline: AbortSignal, successor?: Graph): Promise<void> {
+  /** Stops what was started in vain. Queues of the running graph stay, and are read as before. */
+  async #undo(started: readonly Vertex[]): Promise<void> {
+    await this.#stopAll(started, AbortSignal.abort(), 'removed', this.#graph);
+    for (const { key } of started) this.#graph?.vertices.get(key)?.outbox?.claim();
+  }
+
+  async #stopAll(vertices: readonly Vertex[], deadline: AbortSignal, why: Leaving, successor?: Graph): Promise<void> {
     const stages = Map.groupBy(vertices.toReversed(), vertex => vertex.kind);
     for (const stage of stages.values())
       await Promise.all(
@@ -126,19 +153,20 @@ export class Service {
           // A queue goes on to the next outbox of its id, if that reads the same store.
           const next = successor?.vertices.get(vertex.key);
           const same = next && next.outbox?.store === vertex.outbox?.store;
-          return this.#stopOne(vertex, deadline, same ? 'hand over' : 'drain');
+          return this.#stopOne(vertex, deadline, same ? 'hand over' : why);
         }),
       );
   }
 
-  async #stopOne(vertex: Vertex, deadline: AbortSignal, queue: 'drain' | 'hand over'): Promise<void> {
+  /** @param queue what becomes of its queue: the next outbox of this id has it, or nobody */
+  async #stopOne(vertex: Vertex, deadline: AbortSignal, queue: 'hand over' | Leaving): Promise<void> {
     try {
       const { outbox, component, kind } = vertex;
-      const ended = queue === 'drain' ? outbox?.stop(deadline) : outbox?.handOver(deadline);
+      const ended = queue === 'hand over' ? outbox?.handOver(deadline) : outbox?.stop(deadline);
       // What a processor holds it lets go of when it is told to stop, and only then is its queue empty.
       if (kind !== 'exporter') await component.stop?.(deadline);
       await ended;
-      if (queue === 'drain') outbox?.store.close(outbox.id);
+      if (queue !== 'hand over') outbox?.close(queue);
       if (kind === 'exporter') await component.stop?.(deadline);
     } catch (error) {
       this.#log.error('component did not stop cleanly', { component: vertex.key, error });
@@ -155,15 +183,20 @@ export class Service {
 
   /** Refreshes the gauges of queues; called when metrics are read. */
   collect(): void {
-    const now = this.#world.clock.now();
+    const now = this.#world.stores.clock.now();
+    const shown = new Set<string>();
     for (const { outbox } of this.#graph?.vertices.values() ?? []) {
       if (!outbox?.queued) continue;
       const { id, depth } = outbox;
       const { batches, bytes, oldestMs } = depth;
+      shown.add(id);
       this.#queueBatches.record(batches, { queue: id });
       this.#queueBytes.record(bytes, { queue: id });
       this.#queueOldest.record(oldestMs === undefined ? 0 : (now - oldestMs) / 1000, { queue: id });
     }
+    for (const queue of this.#shown.difference(shown))
+      for (const gauge of [this.#queueBatches, this.#queueBytes, this.#queueOldest]) gauge.forget?.({ queue });
+    this.#shown = shown;
   }
 
   /** The part of the status that the graph knows. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../api/index.ts';
+import { after } from './timer.ts';
 
 /** Real time. */
 export const systemClock: Clock = {
@@ -10,11 +11,20 @@ export const systemClock: Clock = {
         return;
       }
       const done = () => {
-        clearTimeout(timer);
+        callOff();
         abort?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const callOff = after(ms, done);
       abort?.addEventListener('abort', done, { once: true });
     }),
 };
+
+/**
+ * Real time as it was when this was made, and counted on since: for delays, ages and deadlines, which must not notice that
+ * somebody sets the wall clock.
+ */
+export function steadyClock(): Clock {
+  const startMs = Date.now() - performance.now();
+  return { now: () => Math.round(startMs + performance.now()), sleep: systemClock.sleep };
+}

@@ -8,6 +8,7 @@ interface Metric {
   readonly kind: Kind;
   readonly labels: readonly string[];
   child(labels: MetricLabels): { write(value: number): void };
+  remove(labels: MetricLabels): void;
 }
 
 /** All metrics of the process. Components that ask for the same name share a metric and differ by the label `id`. */
@@ -57,6 +58,8 @@ export class Metrics {
           this.#collectors.push(() => tally.flush());
           return tally;
         },
+        // A counter that goes and comes back would look like a restart.
+        remove: () => {},
       };
     }
     if (kind === 'gauge') {
@@ -68,6 +71,7 @@ export class Metrics {
           const bound = gauge.labels(labels);
           return { write: value => bound.set(value) };
         },
+        remove: labels => gauge.remove(labels),
       };
     }
     const histogram = new Histogram({ ...common, ...(buckets && { buckets: [...buckets] }) });
@@ -78,6 +82,7 @@ export class Metrics {
         const bound = histogram.labels(labels);
         return { write: value => bound.observe(value) };
       },
+      remove: () => {},
     };
   }
 }
@@ -118,13 +123,22 @@ class BoundInstrument implements Instrument {
   }
 
   record(value: number, labels?: MetricLabels): void {
-    let key = '';
-    if (labels) for (const name of this.#names) key += `${labels[name]}\n`;
+    const key = this.#key(labels);
     let child = this.#children.get(key);
     if (!child) {
       child = this.#metric.child({ id: this.#id, ...labels });
       this.#children.set(key, child);
     }
     child.write(value);
+  }
+
+  forget(labels: MetricLabels): void {
+    if (this.#children.delete(this.#key(labels))) this.#metric.remove({ id: this.#id, ...labels });
+  }
+
+  #key(labels: MetricLabels | undefined): string {
+    let key = '';
+    if (labels) for (const name of this.#names) key += `${labels[name]}\n`;
+    return key;
   }
 }

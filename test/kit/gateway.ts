@@ -34,6 +34,8 @@ export interface Command {
   readonly launcher?: string;
   /** Arguments of `run`. */
   readonly args?: readonly string[];
+  /** More of them. */
+  readonly flags?: readonly string[];
 }
 
 export class Gateway {
@@ -51,7 +53,7 @@ export class Gateway {
     this.dir = dir;
     this.file = file;
     this.admin = `http://127.0.0.1:${adminPort}`;
-    const args = command.args ?? ['--config', file];
+    const args = [...(command.args ?? ['--config', file]), ...(command.flags ?? [])];
     this.child = spawn(command.node ?? process.execPath, [command.launcher ?? launcher, 'run', ...args], {
       cwd: dir,
       env: { ...process.env, FLAMEGATE_POISON_SLABS: '1' },
@@ -81,11 +83,16 @@ export class Gateway {
 
   /** Starts with this configuration; `service.telemetry.admin` is filled in. Resolves once it is running. */
   static async start(config: Record<string, unknown>, command: Command = {}): Promise<Gateway> {
+    return Gateway.#running(await Gateway.begin(config, command));
+  }
+
+  /** The same, but it may not run yet. */
+  static async begin(config: Record<string, unknown>, command: Command = {}): Promise<Gateway> {
     const dir = await mkdtemp(join(tmpdir(), 'flamegate-'));
     const file = join(dir, 'gateway.yaml');
     const adminPort = await freePort();
     await writeFile(file, yamlOf(config, adminPort));
-    return Gateway.#running(new Gateway(dir, file, adminPort, command).#detach());
+    return new Gateway(dir, file, adminPort, command).#detach();
   }
 
   /** Starts with this command line in an empty folder; the admin port is set after it. */
@@ -104,11 +111,23 @@ export class Gateway {
     return gateway;
   }
 
+  /** A configuration as it stands in the file. */
+  yaml(config: Record<string, unknown>): string {
+    return yamlOf(config, Number(new URL(this.admin).port));
+  }
+
   /** Writes another configuration and asks for a reload; resolves with the status of that reload. */
   async reload(config: Record<string, unknown> | string): Promise<LogLine> {
+    return this.reloaded(async () => {
+      await writeFile(this.file, typeof config === 'string' ? config : this.yaml(config));
+      this.child.kill('SIGHUP');
+    });
+  }
+
+  /** The status of the first reload after this was done. */
+  async reloaded(act: () => Promise<unknown>): Promise<LogLine> {
     const before = this.logs.length;
-    await writeFile(this.file, typeof config === 'string' ? config : yamlOf(config, Number(new URL(this.admin).port)));
-    this.child.kill('SIGHUP');
+    await act();
     const done = ['configuration reloaded', 'reload failed, the running configuration stays'];
     return this.until(() => this.logs.slice(before).find(({ msg }) => done.includes(msg)), 'reload');
   }

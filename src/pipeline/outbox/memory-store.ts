@@ -10,6 +10,7 @@ import {
   type Outcome,
   type PutResult,
   type QueueLimits,
+  type Reader,
   type Row,
   type Store,
   sizeIn,
@@ -21,10 +22,15 @@ interface Held extends Entry, Scheduled {
   firstTryMs: number | undefined;
 }
 
+interface Queue {
+  readonly schedule: Schedule<Held>;
+  reader: Reader;
+}
+
 /** Queues in this process's memory. Batches keep their slabs retained from `put` to `settle`. */
 export class MemoryStore implements Store {
   readonly durable = false;
-  readonly #queues = new Map<string, Schedule<Held>>();
+  readonly #queues = new Map<string, Queue>();
   readonly #memory: Memory;
   readonly #clock: Clock;
   #key = 0;
@@ -34,10 +40,14 @@ export class MemoryStore implements Store {
     this.#clock = of.clock;
   }
 
-  open(name: string, limits: QueueLimits): void {
+  open(name: string, limits: QueueLimits, reader: Reader): void {
     const queue = this.#queues.get(name);
-    if (queue) queue.relimit(limits, ({ batch }) => sizeIn(limits, batch.sizeBytes));
-    else this.#queues.set(name, new Schedule(limits, this.#clock));
+    if (!queue) {
+      this.#queues.set(name, { schedule: new Schedule(limits, this.#clock), reader });
+      return;
+    }
+    queue.schedule.relimit(limits, ({ batch }) => sizeIn(limits, batch.sizeBytes));
+    queue.reader = reader;
   }
 
   full(rows: readonly Row[]): string | undefined {
@@ -79,7 +89,7 @@ export class MemoryStore implements Store {
   }
 
   settle(name: string, entry: Entry, outcome: Outcome): void {
-    const queue = this.#queues.get(name);
+    const queue = this.#queues.get(name)?.schedule;
     const held = entry as Held;
     // A queue that was discarded meanwhile has released everything already.
     if (!queue?.untake(held)) return;
@@ -114,7 +124,7 @@ export class MemoryStore implements Store {
   }
 
   depth(name: string): Depth {
-    return this.#queues.get(name)?.depth ?? { batches: 0, bytes: 0, inFlight: 0, oldestMs: undefined };
+    return this.#queues.get(name)?.schedule.depth ?? { batches: 0, bytes: 0, inFlight: 0, oldestMs: undefined };
   }
 
   /** Memory keeps nothing for later. */
@@ -122,14 +132,21 @@ export class MemoryStore implements Store {
     const queue = this.#queues.get(name);
     if (!queue) return;
     this.#queues.delete(name);
-    for (const { batch } of queue.entries()) this.#release(batch);
-    queue.close();
+    const { schedule, reader } = queue;
+    const { batches, bytes } = schedule.depth;
+    let items = 0;
+    for (const { batch } of schedule.entries()) {
+      items += itemsOf(batch);
+      this.#release(batch);
+    }
+    schedule.close();
+    if (batches > 0) reader.lost({ batches, items, bytes });
   }
 
   #queue(name: string): Schedule<Held> {
     const queue = this.#queues.get(name);
     if (!queue) throw new Error(`queue ${name} is not open`);
-    return queue;
+    return queue.schedule;
   }
 
   #forget(queue: Schedule<Held>, held: Held): void {

@@ -1,13 +1,28 @@
 import type { Clock, Component, Logger, OutboxConfig, Result, Sender } from '../../api/index.ts';
 import { itemsOf } from '../../model/batch.ts';
+import { after } from '../../telemetry/timer.ts';
 import { Gate } from './gate.ts';
-import { retryDelayMs } from './retry.ts';
-import type { AnyBatch, DeadReason, Depth, Entry, Evicted, Outcome, QueueLimits, Row, Store } from './store.ts';
+import { askedDelayMs, retryDelayMs } from './retry.ts';
+import type {
+  AnyBatch,
+  DeadReason,
+  Depth,
+  Entry,
+  Evicted,
+  Lost,
+  Outcome,
+  QueueLimits,
+  Reader,
+  Row,
+  Store,
+} from './store.ts';
 
 /** Time for requests in flight to end once they were aborted. */
 const CUT_GRACE_MS = 500;
 
-export type DropReason = 'queue_full' | 'repeated' | DeadReason;
+/** Why a queue is given up: its component is not in the configuration any more, or the process ends. */
+export type Leaving = 'removed' | 'shutdown';
+export type DropReason = 'queue_full' | 'repeated' | Leaving | DeadReason;
 
 export interface OutboxParts {
   readonly id: string;
@@ -25,7 +40,7 @@ export interface OutboxParts {
 }
 
 /** Delivery for one exporter: queue → gate → timeout → send → retry. It owns everything that happens after the acknowledgement. */
-export class Outbox implements Component {
+export class Outbox implements Component, Reader {
   readonly id: string;
   readonly #of: OutboxParts;
   readonly #limits: QueueLimits;
@@ -40,6 +55,7 @@ export class Outbox implements Component {
   readonly #loops: Promise<void>[] = [];
   #draining = false;
   #drainFailures = 0;
+  #leaving: Leaving = 'shutdown';
 
   constructor(parts: OutboxParts) {
     this.#of = parts;
@@ -69,9 +85,14 @@ export class Outbox implements Component {
 
   async start(): Promise<void> {
     if (!this.queued) return;
-    this.#of.store.open(this.id, this.#limits);
+    this.claim();
     if (this.#of.holding) this.#loops.push(this.#handOut());
     else for (let n = 0; n < this.#of.config.sending_queue.num_consumers; n++) this.#loops.push(this.#consume());
+  }
+
+  /** Makes the queue this one's: its limits rule, and it hears what becomes of it. */
+  claim(): void {
+    if (this.queued) this.#of.store.open(this.id, this.#limits, this);
   }
 
   /** The row to store, or undefined when the batch can never fit. */
@@ -111,8 +132,8 @@ export class Outbox implements Component {
       if (result.kind !== 'retryable') return result;
       const delayMs = retryDelayMs(retry, attempt, result.retryAfterMs, this.#random);
       if (abort.aborted || this.#closing.signal.aborted || this.#of.clock.now() + delayMs > untilMs) {
-        const { kind, error } = result;
-        return { kind, error, ...(result.retryAfterMs !== undefined && { retryAfterMs: result.retryAfterMs }) };
+        const { kind, error, retryAfterMs } = result;
+        return { kind, error, ...(retryAfterMs !== undefined && { retryAfterMs: askedDelayMs(retryAfterMs) }) };
       }
       if (result.rest) owed = result.rest;
       await this.#of.clock.sleep(delayMs, abort);
@@ -121,7 +142,7 @@ export class Outbox implements Component {
 
   /**
    * Drains: everything that is queued gets one more try, without waits; when the store does not answer or the deadline fires,
-   * the rest is left, counted and named in the log.
+   * the rest is left to `close`.
    */
   async stop(deadline: AbortSignal): Promise<void> {
     if (this.#draining) return;
@@ -142,9 +163,23 @@ export class Outbox implements Component {
     if (this.depth.batches === 0) this.#closing.abort();
     await this.#ended();
     deadline.removeEventListener('abort', cut);
-    const left = this.depth;
-    if (left.batches > 0)
-      this.#of.log.warn('left in the queue at shutdown', { batches: left.batches, bytes: left.bytes });
+  }
+
+  /** Gives the queue up. What is left in it stays in a durable store; otherwise it is lost, counted and named in the log. */
+  close(why: Leaving): void {
+    if (!this.queued) return;
+    const { store, log } = this.#of;
+    const { batches, bytes } = this.depth;
+    this.#leaving = why;
+    store.close(this.id);
+    if (batches > 0 && store.durable) log.warn('left in the queue, the file keeps it', { why, batches, bytes });
+  }
+
+  lost({ batches, items, bytes }: Lost): void {
+    const why = this.#leaving;
+    this.#of.dropped(items, why);
+    if (why === 'shutdown') this.#of.log.error('left in the queue at shutdown', { batches, items, bytes });
+    else this.#of.log.error('dropped with the queue of a component that was removed', { batches, items, bytes });
   }
 
   /** Stops reading so that the next outbox of this id can have the queue; requests in flight end by themselves or at the deadline. */
@@ -242,10 +277,7 @@ export class Outbox implements Component {
     const retry = config.retry_on_failure;
     const firstTryMs = entry.firstTryMs ?? startedMs;
     const delayMs = retryDelayMs(retry, entry.attempts, result.retryAfterMs, this.#random);
-    this.#gate.failed(
-      error,
-      Math.max(retryDelayMs(retry, this.#gate.level, 0, this.#random), result.retryAfterMs ?? 0),
-    );
+    this.#gate.failed(error, retryDelayMs(retry, this.#gate.level, result.retryAfterMs, this.#random));
     if (this.#gate.closed) this.#of.report('degraded', error);
     const dueMs = clock.now() + delayMs;
     const exhausted = !retry.enabled || (retry.max_elapsed_time > 0 && dueMs - firstTryMs > retry.max_elapsed_time);
@@ -292,7 +324,7 @@ export class Outbox implements Component {
       late = new Error(`no answer within ${timeout} ms`);
       attempt.abort(late);
     };
-    const timer = timeout > 0 ? setTimeout(expire, timeout) : undefined;
+    const callOff = timeout > 0 ? after(timeout, expire) : undefined;
     try {
       const result = (await this.#of.sender.send(batch as never, attempt.signal)) as Result<AnyBatch>;
       if (result.kind === 'retryable' && late) return { ...result, error: late };
@@ -302,7 +334,7 @@ export class Outbox implements Component {
       this.#of.log.error('exporter threw, this is a bug', { error, stack: true });
       return { kind: 'permanent', error, fault: 'gateway' };
     } finally {
-      clearTimeout(timer);
+      callOff?.();
       abort.removeEventListener('abort', cut);
     }
   }

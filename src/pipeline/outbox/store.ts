@@ -61,6 +61,19 @@ export interface Depth {
   readonly oldestMs: number | undefined;
 }
 
+/** What went out of a queue without being delivered. */
+export interface Lost {
+  readonly batches: number;
+  readonly items: number;
+  readonly bytes: number;
+}
+
+/** Who reads a queue, as far as the store must know. */
+export interface Reader {
+  /** Told of what did not outlive the queue. */
+  lost(what: Lost): void;
+}
+
 /**
  * Where queued batches are until they are delivered. One store serves many queues, so that one `put` for all exporters of a
  * pipeline is all or none. A queue outlives the outbox that reads it: after a reload the next outbox of the same id opens it and
@@ -69,8 +82,8 @@ export interface Depth {
 export interface Store {
   /** Whether what it took survives the process. */
   readonly durable: boolean;
-  /** Makes the queue, or gives an existing one new limits. */
-  open(queue: string, limits: QueueLimits): void;
+  /** Makes the queue, or gives an existing one new limits and another reader. */
+  open(queue: string, limits: QueueLimits, reader: Reader): void;
   /** The first queue that must refuse its row, or undefined when `put` would take them all. */
   full(rows: readonly Row[]): string | undefined;
   /**
@@ -90,7 +103,7 @@ export interface Store {
   /** Makes everything that waits for a later time due now. */
   expedite(queue: string): void;
   depth(queue: string): Depth;
-  /** Nobody reads this queue any longer. A durable store keeps what is in it. */
+  /** Nobody reads this queue any longer. A durable store keeps what is in it; any other tells the reader what is lost. */
   close(queue: string): void;
 }
 

@@ -17,10 +17,15 @@ export class BackWriter {
     this.at = this.bytes.length;
   }
 
+  /** Bytes written. Positions move when the buffer grows; this does not. */
+  get written(): number {
+    return this.bytes.length - this.at;
+  }
+
   /** Makes sure that `count` bytes can be written. */
   room(count: number): void {
     if (this.at >= count) return;
-    const written = this.bytes.length - this.at;
+    const { written } = this;
     const longer = new Uint8Array(Math.max(this.bytes.length * 2, written + count));
     longer.set(this.bytes.subarray(this.at), longer.length - written);
     this.at = longer.length - written;
@@ -87,9 +92,9 @@ export class BackWriter {
     this.field64(tag, Number(value & 0xffffffffn), Number((value >> 32n) & 0xffffffffn));
   }
 
-  /** Length and tag of what was written since `end`: at most 6 bytes. */
-  head(tag: number, end: number): void {
-    this.number(end - this.at);
+  /** Length and tag of what was written since `written` was this: at most 6 bytes. */
+  head(tag: number, before: number): void {
+    this.number(this.written - before);
     this.bytes[--this.at] = tag;
   }
 

@@ -8,7 +8,7 @@ export function writeSamples(writer: BackWriter, columns: Columns): void {
   const unknown = columns.unknown?.of('sample');
   const labels = new LabelWriter(columns);
   for (let row = samples.count - 1; row >= 0; row--) {
-    const end = writer.at;
+    const before = writer.written;
     if (unknown) writeUnknown(writer, source, unknown, row);
     const first = samples.firstLabel[row]!;
     if (first !== 0) labels.write(writer, first);
@@ -16,12 +16,12 @@ export function writeSamples(writer: BackWriter, columns: Columns): void {
     writer.room(10 * (frames + samples.width) + 24);
     writeValues(writer, columns, row);
     if (frames > 0) {
-      const stop = writer.at;
+      const behindStack = writer.written;
       if (columns.locations.ids.sequential) writeRows(writer, columns, row);
       else writeIds(writer, columns, row);
-      writer.head(0x0a, stop);
+      writer.head(0x0a, behindStack);
     }
-    writer.head(0x12, end);
+    writer.head(0x12, before);
   }
 }
 
@@ -29,14 +29,14 @@ function writeValues(writer: BackWriter, { samples }: Columns, row: number): voi
   const { width } = samples;
   const { halves } = samples.values;
   if (width === 0) return;
-  const stop = writer.at;
+  const before = writer.written;
   for (let place = (row + 1) * width - 1; place >= row * width; place--) {
     const lo = halves[2 * place]!;
     const hi = halves[2 * place + 1]!;
     if (hi === 0) writer.number(lo);
     else writer.halves(lo, hi);
   }
-  writer.head(0x12, stop);
+  writer.head(0x12, before);
 }
 
 /** A stack whose ids are its rows: more than half the bytes of a typical profile. */
@@ -87,14 +87,14 @@ class LabelWriter {
     const { halves } = labels.number;
     while (length > 0) {
       const label = chain[--length]!;
-      const end = writer.at;
+      const before = writer.written;
       if (unknown) writeUnknown(writer, source, unknown, label);
       writer.room(40);
       writer.field(0x20, labels.unit[label]!);
       writer.field64(0x18, halves[2 * label]!, halves[2 * label + 1]!);
       writer.field(0x10, labels.text[label]!);
       writer.field(0x08, labels.key[label]!);
-      writer.head(0x1a, end);
+      writer.head(0x1a, before);
     }
   }
 }

@@ -11,7 +11,7 @@ export function writeMappings(writer: BackWriter, columns: Columns, live: Uint8A
   const offset = mappings.offset.halves;
   for (let row = mappings.count - 1; row > 0; row--) {
     if (live && live[row] === 0) continue;
-    const end = writer.at;
+    const before = writer.written;
     writeUnknown(writer, source, unknown, row);
     writer.room(80);
     for (let flag = 3; flag >= 0; flag--) writer.field((7 + flag) * 8, (mappings.flags[row]! >>> flag) & 1);
@@ -21,7 +21,7 @@ export function writeMappings(writer: BackWriter, columns: Columns, live: Uint8A
     writer.field64(0x18, limit[2 * row]!, limit[2 * row + 1]!);
     writer.field64(0x10, start[2 * row]!, start[2 * row + 1]!);
     writer.field64(0x08, mappings.ids.lo(row), mappings.ids.hi(row));
-    writer.head(0x1a, end);
+    writer.head(0x1a, before);
   }
 }
 
@@ -36,27 +36,27 @@ export function writeLocations(writer: BackWriter, columns: Columns, live: Uint8
   const column = lines.column.halves;
   for (let row = locations.count - 1; row > 0; row--) {
     if (live && live[row] === 0) continue;
-    const end = writer.at;
+    const before = writer.written;
     if (unknown) writeUnknown(writer, source, unknown, row);
     writer.room(2);
     writer.field(0x28, locations.folded[row]!);
     const first = locations.lineStart[row]!;
     for (let line = locations.lineEnd[row]! - 1; line >= first; line--) {
-      const stop = writer.at;
+      const behindLine = writer.written;
       if (unknownInLine) writeUnknown(writer, source, unknownInLine, line);
       writer.room(40);
       writer.field64(0x18, column[2 * line]!, column[2 * line + 1]!);
       writer.field64(0x10, number[2 * line]!, number[2 * line + 1]!);
       const fn = lines.function[line]!;
       if (fn !== 0) writer.field64(0x08, functions.ids.lo(fn), functions.ids.hi(fn));
-      writer.head(0x22, stop);
+      writer.head(0x22, behindLine);
     }
     writer.room(40);
     writer.field64(0x18, address[2 * row]!, address[2 * row + 1]!);
     const mapping = locations.mapping[row]!;
     if (mapping !== 0) writer.field64(0x10, mappings.ids.lo(mapping), mappings.ids.hi(mapping));
     writer.field64(0x08, locations.ids.lo(row), locations.ids.hi(row));
-    writer.head(0x22, end);
+    writer.head(0x22, before);
   }
 }
 
@@ -67,7 +67,7 @@ export function writeFunctions(writer: BackWriter, columns: Columns, live: Uint8
   const { halves } = functions.startLine;
   for (let row = functions.count - 1; row > 0; row--) {
     if (live && live[row] === 0) continue;
-    const end = writer.at;
+    const before = writer.written;
     if (unknown) writeUnknown(writer, source, unknown, row);
     writer.room(48);
     writer.field64(0x28, halves[2 * row]!, halves[2 * row + 1]!);
@@ -75,6 +75,6 @@ export function writeFunctions(writer: BackWriter, columns: Columns, live: Uint8
     writer.field(0x18, functions.systemName[row]!);
     writer.field(0x10, functions.name[row]!);
     writer.field64(0x08, functions.ids.lo(row), functions.ids.hi(row));
-    writer.head(0x2a, end);
+    writer.head(0x2a, before);
   }
 }

@@ -17,7 +17,7 @@ const output = new BackWriter();
  */
 export function encodePprof(columns: Columns): Uint8Array {
   const live = columns.edited ? liveRows(columns) : undefined;
-  output.clear(columns.source.length + 4096);
+  output.clear(Math.ceil(columns.source.length * 1.05) + 64);
   writeTail(output, columns);
   writeStrings(output, columns.strings, live?.strings);
   writeFunctions(output, columns, live?.functions);
@@ -37,9 +37,9 @@ function writeTail(writer: BackWriter, columns: Columns): void {
   writer.field(0x78, columns.docUrl);
   writer.field(0x70, columns.defaultSampleType);
   if (columns.comments.length > 0) {
-    const end = writer.at;
+    const before = writer.written;
     for (let at = columns.comments.length - 1; at >= 0; at--) writer.number(columns.comments.items[at]!);
-    writer.head(0x6a, end);
+    writer.head(0x6a, before);
   }
   writer.fieldBig(0x60, columns.period);
   const { periodType } = columns;
@@ -59,10 +59,10 @@ function writeValueType(
   unknown: Ranges | undefined,
   row: number,
 ): void {
-  const end = writer.at;
+  const before = writer.written;
   writeUnknown(writer, columns.source, unknown, row);
   writer.room(24);
   writer.field(0x10, unit);
   writer.field(0x08, type);
-  writer.head(tag, end);
+  writer.head(tag, before);
 }

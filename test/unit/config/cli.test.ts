@@ -94,7 +94,12 @@ test('run hands files and settings on and answers what it answers', async () => 
   };
   const { code } = await call(['run', '--config', 'a', '-c', 'b', '--set', 'x=1'], { run });
   assert.equal(code, 7);
-  assert.deepEqual(seen, [{ files: ['a', 'b'], set: ['x=1'] }]);
+  await call(['run', '--config', 'a', '--watch'], { run });
+  assert.deepEqual(seen, [
+    { files: ['a', 'b'], set: ['x=1'], watch: false },
+    { files: ['a'], set: [], watch: true },
+  ]);
+  assert.equal((await call(['validate', '--config', good, '--watch'])).code, 2, 'nothing to watch for');
 });
 test('components lists every factory as YAML', async () => {
   const { code, out } = await call(['components']);

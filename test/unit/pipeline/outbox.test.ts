@@ -4,6 +4,7 @@ import { fields, type Result } from '../../../src/api/index.ts';
 import type { ProfileBatch } from '../../../src/model/batch.ts';
 import { MemoryStore } from '../../../src/pipeline/outbox/memory-store.ts';
 import { Outbox } from '../../../src/pipeline/outbox/outbox.ts';
+import { retryDelayMs } from '../../../src/pipeline/outbox/retry.ts';
 import { SlabPool } from '../../../src/workers/slabs.ts';
 import { batchOf, FakeClock, settled, silent } from './fixtures.ts';
 
@@ -88,6 +89,38 @@ test('Retry-After of the store is the least delay', async () => {
   await clock.advance(60_000);
   assert.equal(sent[1]!.atMs - sent[0]!.atMs, 20_000);
   await outbox.stop(soon());
+});
+
+test('a store that asks for years, or for ever, is asked again within the hour and not at once', async () => {
+  for (const retryAfterMs of [99_999_999_000, Number.POSITIVE_INFINITY]) {
+    const { outbox, put, clock, sent } = rig({}, () => ({ ...DOWN, retryAfterMs }) as Answer);
+    await outbox.start();
+    for (const service of ['a', 'b', 'c', 'd']) await put(service);
+    await clock.advance(3_599_000);
+    assert.equal(sent.length, 3, 'down after three');
+    assert.ok(outbox.paused!.untilMs - clock.now() <= 1_000);
+    await clock.advance(2_000);
+    assert.equal(sent.length, 4, 'one probe');
+    await outbox.stop(never());
+  }
+});
+
+test('delays that grow for ever stay numbers', () => {
+  const retry = fields.outbox.parse({ retry_on_failure: { multiplier: 10 } }).retry_on_failure;
+  assert.equal(
+    retryDelayMs(retry, 1e6, undefined, () => 0.5),
+    30_000,
+  );
+  assert.equal(
+    retryDelayMs({ ...retry, initial_interval: 0 }, 1e6, undefined, () => 0.5),
+    0,
+  );
+});
+
+test('a sender that waits for the store hears a delay that it can keep', async () => {
+  const { outbox } = rig({ sending_queue: { enabled: false } }, () => ({ ...DOWN, retryAfterMs: 1e15 }) as Answer);
+  const answer = await outbox.deliver(batchOf(Buffer.from('x')), soon());
+  assert.equal('retryAfterMs' in answer && answer.retryAfterMs, 3_600_000);
 });
 
 test('only what is still owed is sent again', async () => {

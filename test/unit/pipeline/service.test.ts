@@ -121,3 +121,62 @@ test('a start that fails names the component and stops what had started', async 
   await assert.rejects(service.start(plan), StartError);
   assert.deepEqual(events, ['start out', 'stop rx', 'stop out']);
 });
+
+test('a stop ends intake at once, while a reload still drains what it removed', async () => {
+  const { service, factories, push, answers, drops, events } = world();
+  const parts = { rx: {}, 'out/a': {}, 'out/b': {} };
+  await service.start(planOf(factories, parts, [{ receivers: ['rx'], exporters: ['out/a', 'out/b'] }]));
+  answers.set('out/b', 'hangs');
+  await push.get('rx')!(batchOf(Buffer.from('x')));
+  const { 'out/b': _, ...fewer } = parts;
+  const plan = planOf(factories, fewer, [{ receivers: ['rx'], exporters: ['out/a'] }]);
+  const reloading = service.reload({ ...plan, drainTimeoutMs: 10 * 60_000 });
+  await settled();
+  events.length = 0;
+  const stopping = service.stop(signal());
+  assert.deepEqual(events, ['stop rx']);
+  await stopping;
+  assert.equal((await reloading).ok, true);
+  assert.deepEqual(events, ['stop rx', 'stop out/b', 'stop out/a']);
+  assert.deepEqual([...drops], [['out/b removed', 1]]);
+});
+
+test('a stop while a reload starts its parts undoes that reload', async () => {
+  const { service, factories, events } = world();
+  const pipelines = [{ receivers: ['rx'], exporters: ['out'] }];
+  await service.start(planOf(factories, { rx: {}, out: {} }, pipelines));
+  events.length = 0;
+  const reloading = service.reload(planOf(factories, { rx: { changed: true }, out: {} }, pipelines));
+  await Promise.resolve();
+  await service.stop(signal());
+  assert.deepEqual(await reloading.then(({ ok, error }) => [ok, error]), [false, 'the gateway stops']);
+  assert.deepEqual(events.toSorted(), ['start rx', 'stop out', 'stop rx', 'stop rx']);
+});
+
+test('what a removed exporter leaves in its queue is counted, and so is what a shutdown leaves', async () => {
+  const { service, factories, push, answers, drops, memory } = world();
+  const parts = { rx: {}, 'out/a': {}, 'out/b': {} };
+  await service.start(planOf(factories, parts, [{ receivers: ['rx'], exporters: ['out/a', 'out/b'] }]));
+  for (const id of ['out/a', 'out/b']) answers.set(id, { kind: 'retryable', error: new Error('down') });
+  for (let n = 0; n < 5; n++) await push.get('rx')!(batchOf(Buffer.from(`x${n}`)));
+  await service.reload(planOf(factories, { rx: {}, 'out/a': {} }, [{ receivers: ['rx'], exporters: ['out/a'] }]));
+  assert.deepEqual([...drops], [['out/b removed', 5]]);
+  await service.stop(signal());
+  assert.equal(drops.get('out/a shutdown'), 5);
+  assert.equal(memory.usage.heldBytes, 0);
+});
+
+test('a reload that fails leaves the queue to who had it', async () => {
+  const { service, factories, push, answers, drops } = world();
+  const pipelines = [{ receivers: ['rx'], exporters: ['out'] }];
+  await service.start(planOf(factories, { rx: {}, out: {} }, pipelines));
+  answers.set('out', { kind: 'retryable', error: new Error('down') });
+  await push.get('rx')!(batchOf(Buffer.from('x')));
+  const small = { outbox: { sending_queue: { queue_size: 1 } } };
+  await service.reload(planOf(factories, { rx: { fail: true }, out: small }, pipelines));
+  assert.equal((await push.get('rx')!(batchOf(Buffer.from('y')))).kind, 'accepted');
+  await settled();
+  assert.equal(service.status().components.find(({ id }) => id === 'out')?.queue?.batches, 2);
+  assert.deepEqual([...drops], []);
+  await service.stop(signal());
+});

@@ -29,7 +29,10 @@ export function world(workers: Partial<PoolSettings> = {}) {
   const events: string[] = [];
   const got = new Map<string, ProfileBatch[]>();
   const push = new Map<string, Push>();
-  const answers = new Map<string, Result<ProfileBatch>>();
+  /** What exporters answer; one that hangs answers when it is aborted. */
+  const answers = new Map<string, Result<ProfileBatch> | 'hangs'>();
+  /** Drops by component and reason, `out/a rejected`. */
+  const drops = new Map<string, number>();
   const life = (id: string) => ({
     async start() {
       events.push(`start ${id}`);
@@ -74,8 +77,12 @@ export function world(workers: Partial<PoolSettings> = {}) {
     accepts: ['profiles'],
     create: (_config, host) => ({
       ...life(host.id),
-      async send(batch) {
+      async send(batch, abort) {
         const answer = answers.get(host.id) ?? { kind: 'accepted' };
+        if (answer === 'hangs')
+          return new Promise(resolve =>
+            abort.addEventListener('abort', () => resolve({ kind: 'retryable', error: new Error('aborted') })),
+          );
         if (answer.kind === 'accepted') got.set(host.id, [...(got.get(host.id) ?? []), batch]);
         return answer;
       },
@@ -84,12 +91,21 @@ export function world(workers: Partial<PoolSettings> = {}) {
   const clock = new FakeClock();
   const memory = new SlabPool({ budgetBytes: 1 << 28, poison: true });
   const instrument = { record() {} };
-  const meter = () => ({ counter: () => instrument, gauge: () => instrument, histogram: () => instrument });
+  const meter = (id: string) => ({
+    counter: (name: string) => ({
+      record(items: number, { reason }: Readonly<Record<string, string>> = {}) {
+        if (name !== 'flamegate_dropped_profiles_total') return;
+        drops.set(`${id} ${reason}`, (drops.get(`${id} ${reason}`) ?? 0) + items);
+      },
+    }),
+    gauge: () => instrument,
+    histogram: () => instrument,
+  });
   const pool = new Pool({
     settings: { ...POOL, ...workers },
     preload: new URL('../../../src/self.ts', import.meta.url).href,
     log: silent,
-    meter: meter(),
+    meter: meter('workers'),
   });
   const service = new Service({
     clock,
@@ -101,7 +117,7 @@ export function world(workers: Partial<PoolSettings> = {}) {
     pool,
   });
   const factories: Record<string, Factory> = { rx, tag, out };
-  return { events, got, push, answers, service, memory, factories, clock, pool };
+  return { events, got, push, answers, drops, service, memory, factories, clock, pool };
 }
 
 export function planOf(

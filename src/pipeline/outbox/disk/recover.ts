@@ -1,7 +1,9 @@
-import { existsSync, renameSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { checksum, QueueDatabase, QueueFileError } from './database.ts';
+import { checksum, QueueDatabase } from './database.ts';
+import { healLog } from './log.ts';
 import type { StoredEntry } from './messages.ts';
+import { classified, QueueFileError } from './schema.ts';
 
 /** Ids that are tried one by one behind a damaged page before the rest counts as lost. */
 const MAX_GAP = 200_000;
@@ -18,16 +20,59 @@ export interface Opened {
  * @throws QueueFileError when it is in use, newer, foreign, or cannot be written
  */
 export function openQueueFile(file: string, sync: 'full' | 'normal', nowMs: number): Opened {
+  const healed = withHealedLog(file, nowMs);
   try {
-    return { database: QueueDatabase.open(file, sync), warnings: [] };
+    return { database: QueueDatabase.open(file, sync), warnings: healed };
   } catch (error) {
     if (!(error instanceof QueueFileError) || error.reason !== 'corrupt') throw error;
-    return setAside(file, sync, nowMs, error.message);
+    const { database, warnings } = setAside(file, sync, nowMs, error.message);
+    return { database, warnings: [...healed, ...warnings] };
   }
 }
 
+/** Puts a log in order that SQLite would read only up to its first damaged place; the damaged one is kept beside it. */
+function withHealedLog(file: string, nowMs: number): string[] {
+  const name = `${file}-wal`;
+  if (!existsSync(file) || !existsSync(name)) return [];
+  const log = readFileSync(name);
+  const healed = healLog(log, pageBytesOf(file));
+  if (!healed?.bytes) return healed ? [healed.said] : [];
+  takeAlone(file);
+  const aside = `${name}.damaged-${stamp(nowMs)}`;
+  writeFileSync(aside, log);
+  writeFileSync(name, healed.bytes);
+  return [`${healed.said}; the log as it was is kept as ${aside}`];
+}
+
+/** The bytes are in memory; what SQLite makes of the sound beginning of the log as it closes is what it says too. */
+function takeAlone(file: string): void {
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file);
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; ROLLBACK');
+  } catch (error) {
+    const known = classified(file, error);
+    // A damaged file is no other process's.
+    if (known.reason !== 'corrupt') throw known;
+  } finally {
+    db?.close();
+  }
+}
+
+/** From the header of the file; 64 KiB is written as 1. */
+function pageBytesOf(file: string): number {
+  const header = Buffer.alloc(2);
+  const handle = openSync(file, 'r');
+  readSync(handle, header, 0, 2, 16);
+  closeSync(handle);
+  const said = header.readUInt16BE(0);
+  return said === 1 ? 65_536 : said;
+}
+
+const stamp = (nowMs: number): string => new Date(nowMs).toISOString().replace(/[:.]/g, '-');
+
 function setAside(file: string, sync: 'full' | 'normal', nowMs: number, why: string): Opened {
-  const aside = `${file}.damaged-${new Date(nowMs).toISOString().replace(/[:.]/g, '-')}`;
+  const aside = `${file}.damaged-${stamp(nowMs)}`;
   // The log belongs to the file: together they are read as the last commit left them.
   for (const suffix of ['', '-wal'])
     if (existsSync(`${file}${suffix}`)) renameSync(`${file}${suffix}`, `${aside}${suffix}`);
