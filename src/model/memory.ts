@@ -28,6 +28,8 @@ export interface Memory extends Room {
   retire(bytes: Uint8Array): void;
   /** Whether these bytes lie in a slab. */
   holds(bytes: Uint8Array): boolean;
+  /** Has what nobody refers to any more collected soon, at most every few seconds: before somebody is refused for its sake. */
+  reclaim(): void;
   readonly usage: MemoryUsage;
   /** One more bound on what slabs may hold together, the smallest rules; `limit_mib` of memory_limiter sets one. Returns the undo. */
   limit(budgetBytes: number): () => void;

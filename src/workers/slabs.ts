@@ -1,4 +1,5 @@
 import type { Memory, MemoryUsage, Slab } from '../model/memory.ts';
+import type { Reclaim } from './reclaim.ts';
 import { Reservations } from './reservations.ts';
 
 /** Smallest slab: below it the bookkeeping costs more than the bytes. */
@@ -29,11 +30,14 @@ export class SlabPool implements Memory {
   #heldBytes = 0;
   #freeBytes = 0;
 
+  readonly #reclaim: Reclaim | undefined;
 
-  constructor(options: { budgetBytes: number; poison?: boolean }) {
+  /** @param options.reclaim told of slabs that nobody refers to any more */
+  constructor(options: { budgetBytes: number; poison?: boolean; reclaim?: Reclaim }) {
     this.#budgets = [{ bytes: options.budgetBytes }];
     this.#budgetBytes = options.budgetBytes;
     this.#poison = options.poison ?? false;
+    this.#reclaim = options.reclaim;
     this.#reservations = new Reservations({
       usage: () => this.usage,
       hold: bytes => {
@@ -82,6 +86,7 @@ export class SlabPool implements Memory {
     if (this.#poison) entry.bytes.fill(POISON);
     if (entry.retired || this.#freeBytes + entry.capacity > MAX_FREE_BYTES) {
       this.#slabs.delete(entry.bytes.buffer);
+      this.#reclaim?.dropped(entry.capacity);
       return;
     }
     this.#freeBytes += entry.capacity;
@@ -97,6 +102,10 @@ export class SlabPool implements Memory {
 
   reserve(size: number, must = false): Promise<(() => void) | undefined> {
     return this.#reservations.reserve(size, must);
+  }
+
+  reclaim(): void {
+    this.#reclaim?.soon();
   }
 
   limit(budgetBytes: number): () => void {
