@@ -103,7 +103,7 @@ const SAME = 'same:';
 
 /** Only the host of where it points: the rest may hold what a session is opened with. */
 function redirection(location: string | undefined): string {
-  const target = location === undefined ? null : URL.parse(location, SAME);
+  const target = location === undefined ? null : URL.parse(location, `${SAME}/`);
   const scheme = target?.protocol === SAME ? '' : `${target?.protocol}//`;
   const where = target?.host ? `, it points to ${scheme}${target.host}` : ', it points elsewhere on the same host';
   return `redirects are not followed${target ? excerpt(where) : ''}; set endpoint to where the store takes profiles`;
