@@ -1,5 +1,9 @@
 // Process only: argv, exit code. Imported by the launcher on a Node that is new enough.
 import './self.ts';
+import { surviveClosedOutputs } from './outputs.ts';
+
+surviveClosedOutputs();
+
 import { processSignals } from './signals.ts';
 
 const argv = process.argv.slice(2);

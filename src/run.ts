@@ -7,6 +7,7 @@ import { formatFindings, loadPlan, readText } from './config/load.ts';
 import type { Plan } from './config/plan.ts';
 import { checked } from './dry.ts';
 import { Listeners } from './net/listeners.ts';
+import { noteClosedOutputs } from './outputs.ts';
 import { Stores } from './pipeline/outbox/stores.ts';
 import { Service } from './pipeline/service.ts';
 import type { Status } from './pipeline/status.ts';
@@ -57,6 +58,7 @@ export async function run(options: RunOptions): Promise<number> {
   const log = createLogger({ level: plan.telemetry.logs.level, pretty: process.stdout.isTTY ?? false });
   const metrics = new Metrics();
   watchProcess(metrics, VERSION);
+  noteClosedOutputs(metrics.meter('process'));
   const clock = systemClock;
   const memory = new SlabPool({
     budgetBytes: Math.floor(
