@@ -103,6 +103,7 @@ const scenarios: Scenario[] = [
   forward('header', 1),
   forward('full', 1),
   forward('header', 3),
+  forward('full', 3),
   staged('two labels on every sample', { labels: LABELS }),
   staged('frames redacted', { frames: FRAMES }),
   staged('labels and frames, fused', { labels: LABELS, frames: FRAMES }),
