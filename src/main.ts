@@ -1,11 +1,9 @@
 // Process only: argv, exit code. Imported by the launcher on a Node that is new enough.
 import './self.ts';
 import { surviveClosedOutputs } from './outputs.ts';
-
-surviveClosedOutputs();
-
 import { processSignals } from './signals.ts';
 
+surviveClosedOutputs();
 const argv = process.argv.slice(2);
 if (argv[0] === '--check-node') process.exitCode = 0;
 else {
