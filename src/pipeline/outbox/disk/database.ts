@@ -59,9 +59,17 @@ export class QueueDatabase {
     }
   }
 
-  /** @param dead the entries are dead letters from the start */
-  put(id: number, batch: string, meta: string, body: Uint8Array, entries: readonly StoredEntry[], dead?: Death): void {
-    this.#run('INSERT INTO payload VALUES (?, ?, ?, ?, ?)', id, batch, checksum(meta, body), meta, body);
+  /** @param dead the entries are dead letters from the start @param again the payload may be there already */
+  put(
+    id: number,
+    batch: string,
+    meta: string,
+    body: Uint8Array,
+    entries: readonly StoredEntry[],
+    { dead, again = false }: { dead?: Death | undefined; again?: boolean | undefined } = {},
+  ): void {
+    const insert = again ? 'INSERT OR REPLACE' : 'INSERT';
+    this.#run(`${insert} INTO payload VALUES (?, ?, ?, ?, ?)`, id, batch, checksum(meta, body), meta, body);
     for (const entry of entries) this.insert(entry, dead);
   }
 
@@ -73,6 +81,11 @@ export class QueueDatabase {
       ...[id, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs],
       ...[dead?.atMs ?? null, dead?.reason ?? null, dead?.message ?? null],
     );
+  }
+
+  /** Writes something that nobody needs: does the file take it? */
+  probe(nowMs: number): void {
+    this.#run("INSERT OR REPLACE INTO info VALUES ('probed_ms', ?)", nowMs);
   }
 
   /** Notes which queue took which batch, one row for all of a transaction: rows at the end of a table cost the least. */

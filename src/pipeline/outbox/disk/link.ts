@@ -8,6 +8,16 @@ const RETRY_MS = 1000;
 
 type Opened = Extract<FromThread, { kind: 'opened' }>;
 
+/** Who hears what nobody asked for. */
+export interface Told {
+  /** The file takes no writes; with nothing: it does again. */
+  trouble(error: Error | undefined): void;
+  /** Another file has taken the place of a damaged one; it holds the entries `kept`, and will hold those of `unwritten`. */
+  replaced(kept: ReadonlySet<number>, unwritten: ReadonlySet<number>, warnings: readonly string[]): void;
+  /** A module that the thread of the file loads first: tests put faults under SQLite with it. */
+  readonly preload?: URL | undefined;
+}
+
 /** One step and whoever waits for it. */
 interface Pending {
   readonly op: Op;
@@ -38,18 +48,21 @@ export class ThreadLink {
   #closing = false;
   /** Why the last group was not written, while that is so. */
   trouble: Error | undefined;
-  readonly #onTrouble: (error: Error | undefined) => void;
+  readonly #told: Told;
 
-  constructor(settings: DiskSettings, onTrouble: (error: Error | undefined) => void) {
+  constructor(settings: DiskSettings, told: Told) {
     this.#settings = settings;
-    this.#onTrouble = onTrouble;
+    this.#told = told;
   }
 
   /** @throws Error with a sentence when the file cannot be used */
   open(): Promise<Opened> {
     // Sources run as they are, the package runs what tsc made of them.
     const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-    const worker = new Worker(new URL(`./thread${extension}`, import.meta.url), { workerData: this.#settings });
+    const worker = new Worker(new URL(`./thread${extension}`, import.meta.url), {
+      workerData: this.#settings,
+      ...(this.#told.preload && { execArgv: ['--import', this.#told.preload.href] }),
+    });
     this.#worker = worker;
     worker.on('message', (message: FromThread) => this.#hear(message));
     worker.on('error', error => this.#break(error as Error));
@@ -127,7 +140,9 @@ export class ThreadLink {
 
   #flush(): void {
     this.#scheduled = false;
-    if (this.#flight || this.#pending.length === 0 || this.#broken) return;
+    if (this.#flight || this.#broken) return;
+    // With nothing to write, an empty group asks whether the file takes writes again.
+    if (this.#pending.length === 0 && !this.trouble) return;
     this.#flight = this.#pending;
     this.#pending = [];
     this.#say(packGroup(this.#flight.map(({ op }) => op)));
@@ -137,6 +152,9 @@ export class ThreadLink {
     switch (message.kind) {
       case 'opened':
         this.#opened.resolve(message);
+        return;
+      case 'replaced':
+        this.#told.replaced(new Set(message.kept), this.#unwritten(), message.warnings);
         return;
       case 'unusable':
         this.#opened.reject(new Error(message.message));
@@ -165,6 +183,12 @@ export class ThreadLink {
     }
   }
 
+  /** Entries of steps that are not written yet. */
+  #unwritten(): ReadonlySet<number> {
+    const steps = [...(this.#flight ?? []), ...this.#pending];
+    return new Set(steps.flatMap(({ op }) => (op.kind === 'put' ? op.entries.map(({ id }) => id) : [])));
+  }
+
   #answered(call: number) {
     const waiting = this.#calls.get(call);
     this.#calls.delete(call);
@@ -189,7 +213,7 @@ export class ThreadLink {
     // Who waits is told at once and can say no to its sender; deliveries that were made must not be forgotten.
     this.#pending = [...flight.filter(({ failed }) => !failed), ...this.#pending];
     for (const { failed } of flight) failed?.(error);
-    if (!this.trouble) this.#onTrouble(error);
+    if (!this.trouble) this.#told.trouble(error);
     this.trouble = error;
     this.#letOn(() => true);
     clearTimeout(this.#retry);
@@ -213,7 +237,7 @@ export class ThreadLink {
   #clear(): void {
     if (!this.trouble) return;
     this.trouble = undefined;
-    this.#onTrouble(undefined);
+    this.#told.trouble(undefined);
   }
 
   #break(error: Error): void {
@@ -227,6 +251,6 @@ export class ThreadLink {
     this.#calls.clear();
     this.#letOn(() => true);
     this.#settled();
-    if (!this.#closing) this.#onTrouble(error);
+    if (!this.#closing) this.#told.trouble(error);
   }
 }

@@ -29,6 +29,12 @@ export interface Death {
   readonly message: string;
 }
 
+/** Deliveries that will not be made. */
+export interface Lost {
+  readonly queue: string;
+  readonly items: number;
+}
+
 /** Steps of one transaction. Payload bytes lie in shared memory and are not touched until the answer. */
 export type Op =
   | {
@@ -41,6 +47,8 @@ export type Op =
       readonly entries: readonly StoredEntry[];
       /** The entries are dead letters from the start: stored whatever their queue had lately. */
       readonly dead?: Death;
+      /** It was in a file that was damaged, and may be in the new one in part. */
+      readonly again?: boolean;
     }
   /** The entry goes; its payload too when nothing else needs it. */
   | { readonly kind: 'done'; readonly entry: number; readonly payload: number; readonly last: boolean }
@@ -60,7 +68,7 @@ export type Op =
 type Put = Extract<Op, { kind: 'put' }>;
 type PackedOp =
   | Exclude<Op, { kind: 'put' }>
-  | (Pick<Put, 'kind' | 'payload' | 'entries' | 'dead'> & {
+  | (Pick<Put, 'kind' | 'payload' | 'entries' | 'dead' | 'again'> & {
       readonly batch: string | readonly (string | number)[];
       /** How many of `bodies` are this one's. */
       readonly count: number;
@@ -80,7 +88,7 @@ export function packGroup(ops: readonly Op[]): PackedGroup {
   const bodies: Uint8Array[] = [];
   const packed = ops.map((op): PackedOp => {
     if (op.kind !== 'put') return op;
-    const { kind, payload, entries, dead } = op;
+    const { kind, payload, entries, dead, again } = op;
     const first = bodies.length;
     metas.push(op.meta);
     bodies.push(...op.bodies);
@@ -91,7 +99,7 @@ export function packGroup(ops: readonly Op[]): PackedGroup {
     };
     const batch =
       typeof op.batch === 'string' ? op.batch : op.batch.map(part => (typeof part === 'string' ? part : place(part)));
-    return { kind, payload, entries, batch, count: op.bodies.length, ...(dead && { dead }) };
+    return { kind, payload, entries, batch, count: op.bodies.length, ...(dead && { dead }), ...(again && { again }) };
   });
   return { kind: 'group', ops: JSON.stringify(packed), metas, bodies };
 }
@@ -101,7 +109,7 @@ export function unpackGroup({ ops, metas, bodies }: PackedGroup): Op[] {
   let body = 0;
   return (JSON.parse(ops) as PackedOp[]).map((op): Op => {
     if (op.kind !== 'put') return op;
-    const { kind, payload, entries, count, dead } = op;
+    const { kind, payload, entries, count, dead, again } = op;
     const own = bodies.slice(body, body + count);
     body += count;
     let batch: Put['batch'];
@@ -110,7 +118,16 @@ export function unpackGroup({ ops, metas, bodies }: PackedGroup): Op[] {
       for (const part of op.batch) if (typeof part === 'number') body = Math.max(body, part + 1);
       batch = op.batch.map(part => (typeof part === 'string' ? part : bodies[part]!));
     }
-    return { kind, payload, entries, batch, meta: metas[put++]!, bodies: own, ...(dead && { dead }) };
+    return {
+      kind,
+      payload,
+      entries,
+      batch,
+      meta: metas[put++]!,
+      bodies: own,
+      ...(dead && { dead }),
+      ...(again && { again }),
+    };
   });
 }
 
@@ -128,7 +145,11 @@ export type FromThread =
       readonly sizes: readonly (readonly [payload: number, bytes: number])[];
       readonly nextId: number;
       readonly warnings: readonly string[];
+      /** What the file owed and could not be saved from damage, as far as it is known. */
+      readonly lost: readonly Lost[];
     }
+  /** The file was damaged, and another one has taken its place. Comes before the answer that waited for it. */
+  | { readonly kind: 'replaced'; readonly kept: readonly number[]; readonly warnings: readonly string[] }
   | { readonly kind: 'unusable'; readonly message: string }
   /** `repeated`: per put, by its place in the group, the entries that were not stored since their queue had the batch lately. */
   | { readonly kind: 'committed'; readonly repeated: readonly (readonly [op: number, entry: number])[] }

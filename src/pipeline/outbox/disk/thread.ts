@@ -15,7 +15,8 @@ import {
   unpackGroup,
 } from './messages.ts';
 import { REMEMBER_MS, Recent } from './recent.ts';
-import { openQueueFile } from './recover.ts';
+import { openQueueFile, setAside } from './recover.ts';
+import { isDamage } from './schema.ts';
 
 /** How often dead letters are counted and the old ones deleted, ms. */
 const PRUNE_MS = 60_000;
@@ -25,7 +26,7 @@ const settings = workerData as DiskSettings;
 const say = (message: FromThread) => port.postMessage(message);
 
 class QueueThread {
-  readonly #database: QueueDatabase;
+  #database: QueueDatabase;
   readonly #recent = new Recent();
   #prunedMs = 0;
   /** By the clock of those who put. */
@@ -41,7 +42,7 @@ class QueueThread {
     const repeated: [number, number][] = [];
     let taken: ReadonlySet<string>;
     try {
-      taken = this.#twice(() => {
+      taken = this.#certainly(() => {
         repeated.length = 0;
         return this.#attempt(ops, repeated);
       });
@@ -54,19 +55,37 @@ class QueueThread {
     this.#prune();
   }
 
-  /** Deleting needs room too: what the log holds is moved into the file, and then it is tried once more. */
-  #twice<T>(step: () => T): T {
+  /** Tries again where that may help: after the log was moved into the file, or on another file when this one is damaged. */
+  #certainly<T>(step: () => T): T {
     try {
+      if (!this.#database.isOpen) this.#replace('it could not be replaced at once');
       return step();
     } catch (error) {
-      if (error instanceof QueueProblem) throw error;
+      if (isDamage(error)) {
+        this.#replace((error as Error).message);
+        return step();
+      }
+      if ((error as { errcode?: number }).errcode === undefined) throw error;
       try {
+        // Deleting needs room too.
         this.#database.checkpoint();
         return step();
       } catch {
         throw error;
       }
     }
+  }
+
+  /** The file was damaged under us: another one takes its place, with what can be read. */
+  #replace(why: string): void {
+    try {
+      this.#database.close();
+    } catch {
+      // It is closed all the same.
+    }
+    const { database, warnings } = setAside(settings.file, settings.sync, Date.now(), why);
+    this.#database = database;
+    say({ kind: 'replaced', kept: database.entries().map(({ id }) => id), warnings });
   }
 
   /** @returns which queues took which batches: what to remember once it is committed */
@@ -79,12 +98,12 @@ class QueueThread {
           continue;
         }
         const batch = typeof op.batch === 'string' ? op.batch : hashOf(op.batch);
-        const entries = op.dead
-          ? op.entries
-          : op.entries.filter(entry => this.#isNew(at, entry, batch, taken, repeated));
-        if (entries.length > 0) this.#database.put(op.payload, batch, op.meta, this.#join(op.bodies), entries, op.dead);
+        const entries =
+          op.dead || op.again ? op.entries : op.entries.filter(entry => this.#isNew(at, entry, batch, taken, repeated));
+        if (entries.length > 0) this.#database.put(op.payload, batch, op.meta, this.#join(op.bodies), entries, op);
       }
       if (taken.size > 0) this.#database.remember(taken, this.#nowMs);
+      if (ops.length === 0) this.#database.probe(Date.now());
     });
     return taken;
   }
@@ -108,7 +127,7 @@ class QueueThread {
 
   read(call: number, payload: number, into: Uint8Array): void {
     try {
-      const { batch, meta, body } = this.#database.read(payload);
+      const { batch, meta, body } = this.#certainly(() => this.#database.read(payload));
       if (body.length > into.length) throw new Error(`payload ${payload} is longer than its entry says`);
       into.set(body);
       say({ kind: 'read', call, id: batch, meta });
@@ -119,7 +138,7 @@ class QueueThread {
 
   ask(call: number, ask: Ask): void {
     try {
-      const reply = this.#twice(() => answer(this.#database, ask));
+      const reply = this.#certainly(() => answer(this.#database, ask));
       // Bytes of a payload go over as they are, nothing else of the answer is large.
       const moved = reply instanceof Uint8Array ? [reply.buffer as ArrayBuffer] : [];
       port.postMessage({ kind: 'answer', call, answer: reply } satisfies FromThread, moved);
@@ -140,7 +159,7 @@ class QueueThread {
     } catch {
       // The next start reads the log just as well; what matters is in it.
     }
-    this.#database.close();
+    if (this.#database.isOpen) this.#database.close();
     say({ kind: 'closed' });
     port.close();
   }
@@ -165,10 +184,12 @@ class QueueThread {
     this.#prunedMs = nowMs;
     const { maxAgeMs, maxBytes } = settings.deadLetters;
     try {
-      this.#database.transaction(() => {
-        this.#database.pruneDead(nowMs - maxAgeMs, maxBytes);
-        this.#database.forget(this.#nowMs - REMEMBER_MS);
-      });
+      this.#certainly(() =>
+        this.#database.transaction(() => {
+          this.#database.pruneDead(nowMs - maxAgeMs, maxBytes);
+          this.#database.forget(this.#nowMs - REMEMBER_MS);
+        }),
+      );
     } catch {
       // Comes again in a minute; a disk that takes no writes is reported by the groups.
     }
@@ -177,11 +198,11 @@ class QueueThread {
 
 try {
   mkdirSync(dirname(settings.file), { recursive: true });
-  const { database, warnings } = openQueueFile(settings.file, settings.sync, Date.now());
+  const { database, warnings, lost } = openQueueFile(settings.file, settings.sync, Date.now());
   database.dropOrphans();
   const thread = new QueueThread(database);
   const sizes = database.sizes();
-  say({ kind: 'opened', entries: database.entries(), sizes, nextId: database.maxId() + 1, warnings });
+  say({ kind: 'opened', entries: database.entries(), sizes, nextId: database.maxId() + 1, warnings, lost });
   port.on('message', (message: ToThread) => {
     if (message.kind === 'group') thread.group(unpackGroup(message));
     else if (message.kind === 'read') thread.read(message.call, message.payload, message.into);

@@ -13,7 +13,7 @@ export const ROOMY: QueueLimits = { capacity: 1 << 30, sizer: 'bytes', onFull: '
 const far = () => new AbortController().signal;
 
 /** A folder for queue files, and stores on them that are closed when the test ends. */
-export function disk(t: TestContext, budgetBytes = 1 << 28) {
+export function disk(t: TestContext, budgetBytes = 1 << 28, preload?: URL) {
   const dir = mkdtempSync(join(tmpdir(), 'flamegate-disk-'));
   const file = join(dir, 'queue.db');
   const memory = new SlabPool({ budgetBytes, poison: true });
@@ -44,6 +44,7 @@ export function disk(t: TestContext, budgetBytes = 1 << 28) {
       log,
       lost: (queue, items, reason) => lost.push(`${queue}:${items}${reason === 'damaged' ? '' : ` ${reason}`}`),
       health: error => health.push(error?.message),
+      preload,
     });
     await store.start();
     running.add(store);
