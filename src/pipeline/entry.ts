@@ -1,8 +1,8 @@
 import { combine, type Result } from '../api/index.ts';
-import { bytesOf, itemsOf, type Profile } from '../model/batch.ts';
+import { bytesOf, itemsOf } from '../model/batch.ts';
 import type { Memory } from '../model/memory.ts';
-import type { Payload } from '../model/payload.ts';
 import type { Node } from './link.ts';
+import { moved } from './move.ts';
 import type { Observer } from './observed.ts';
 import type { AnyBatch } from './outbox/store.ts';
 
@@ -67,18 +67,6 @@ export class Entry implements Node {
       adopted.push(copy);
       copies.set(bytes, copy);
     }
-    const moved = (payload: Payload): Payload => ({ ...payload, bytes: copies.get(payload.bytes)! });
-    if (batch.signal === 'traces') return { ...batch, payload: moved(batch.payload) };
-    if (batch.signal === 'metrics') return batch;
-    const payloads = new Map<Payload, Payload>();
-    const profiles = batch.profiles.map((profile): Profile => {
-      const payload = payloads.get(profile.payload) ?? moved(profile.payload);
-      payloads.set(profile.payload, payload);
-      const parts = profile.origin?.parts;
-      if (!parts) return { ...profile, payload };
-      const kept = Object.fromEntries(Object.entries(parts).map(([name, bytes]) => [name, copies.get(bytes)!]));
-      return { ...profile, payload, origin: { ...profile.origin, parts: kept } };
-    });
-    return { ...batch, profiles };
+    return moved(batch, copies);
   }
 }

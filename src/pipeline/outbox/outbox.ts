@@ -22,7 +22,7 @@ const CUT_GRACE_MS = 500;
 
 /** Why a queue is given up: its component is not in the configuration any more, or the process ends. */
 export type Leaving = 'removed' | 'shutdown';
-export type DropReason = 'queue_full' | 'repeated' | Leaving | DeadReason;
+export type DropReason = 'queue_full' | 'memory' | 'repeated' | Leaving | DeadReason;
 
 export interface OutboxParts {
   readonly id: string;
@@ -83,6 +83,10 @@ export class Outbox implements Component, Reader {
     return this.#gate.closed;
   }
 
+  get down(): boolean {
+    return this.#gate.closed !== undefined;
+  }
+
   async start(): Promise<void> {
     if (!this.queued) return;
     this.claim();
@@ -112,6 +116,13 @@ export class Outbox implements Component, Reader {
   evicted({ items, storedMs }: Evicted): void {
     this.#of.dropped(items, 'queue_full');
     this.#of.log.error('queue full, oldest batch dropped', { ageMs: this.#of.clock.now() - storedMs });
+  }
+
+  gaveWay({ items, storedMs }: Evicted): void {
+    this.#of.dropped(items, 'memory');
+    this.#of.log.error('memory is short and the store is down, oldest batch dropped', {
+      ageMs: this.#of.clock.now() - storedMs,
+    });
   }
 
   /** Counts a batch that this queue had taken lately: its sender tried again. */

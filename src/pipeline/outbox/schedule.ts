@@ -81,21 +81,22 @@ export class Schedule<T extends Scheduled> {
     else this.#offer(entry);
   }
 
-  /** Takes an idle entry out, without counting it out. */
+  /** Takes an idle entry out, without counting it out; at once for the oldest, the others are looked for. */
   pull(entry: T): void {
-    if (this.#ready[this.#head] === entry) this.#head++;
-    else this.#waiting.splice(this.#waiting.indexOf(entry), 1);
+    if (this.#ready[this.#head] === entry) {
+      this.#shift();
+      return;
+    }
+    const among = this.#waiting.includes(entry) ? this.#waiting : this.#ready;
+    const at = among.indexOf(entry);
+    if (at >= 0) among.splice(at, 1);
   }
 
   take(abort: AbortSignal): Promise<T | undefined> {
     if (abort.aborted) return Promise.resolve(undefined);
     const next = this.#ready[this.#head];
     if (next) {
-      this.#head++;
-      if (this.#head > CUT_AFTER) {
-        this.#ready = this.#ready.slice(this.#head);
-        this.#head = 0;
-      }
+      this.#shift();
       this.#taken.add(next);
       return Promise.resolve(next);
     }
@@ -150,6 +151,13 @@ export class Schedule<T extends Scheduled> {
     this.#alarm?.abort();
     for (const taker of this.#takers.splice(0)) taker(undefined);
     this.#taken.clear();
+  }
+
+  #shift(): void {
+    this.#head++;
+    if (this.#head <= CUT_AFTER) return;
+    this.#ready = this.#ready.slice(this.#head);
+    this.#head = 0;
   }
 
   #offer(entry: T): void {

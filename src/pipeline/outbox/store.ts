@@ -70,6 +70,10 @@ export interface Lost {
 
 /** Who reads a queue, as far as the store must know. */
 export interface Reader {
+  /** Whether what it delivers to takes nothing now: where memory is short, its queue gives way before senders are refused. */
+  readonly down: boolean;
+  /** Told of a batch that had to go because memory was short. */
+  gaveWay(one: Evicted): void;
   /** Told of what did not outlive the queue. */
   lost(what: Lost): void;
 }
