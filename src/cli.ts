@@ -1,12 +1,13 @@
 // The verbs. Each reads its arguments, does one thing, and answers with an exit code; only main.ts ends the process.
-import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import type { Factory } from './api/index.ts';
+import { type Arguments, NO_ARGUMENTS, OPTIONS_TEXT, readArguments, type Takes } from './arguments.ts';
 import { fileSchema } from './config/json-schema.ts';
 import { type Finding, formatFindings, type Loaded, loadPlan } from './config/load.ts';
 import { didYouMean } from './config/nearest.ts';
 import type { Plan } from './config/plan.ts';
 import { printConfig } from './config/print.ts';
+import type { QueueOptions, QueueVerb, Speaker } from './queue/command.ts';
 import { VERSION } from './version.ts';
 
 /** What the verbs need of the process and of the other rooms. Tests hand in their own. */
@@ -18,9 +19,12 @@ export interface Surroundings {
   readonly run: (options: { files: string[]; set: string[]; watch: boolean }) => Promise<number>;
   /** Builds the graph of a plan and throws it away; what cannot be built is a finding. */
   readonly build: (plan: Plan) => Promise<readonly Finding[]> | readonly Finding[];
+  readonly queue: (verb: QueueVerb, plan: Plan, options: QueueOptions, say: Speaker) => Promise<number>;
+  /** Asks the person at the terminal; undefined when there is none. */
+  readonly confirm: ((question: string) => Promise<boolean>) | undefined;
 }
 
-/** Exit codes: 0 done, 1 the configuration has errors (or the gateway could not start), 2 the command line is wrong. */
+/** Exit codes: 0 done, 1 the configuration has errors (or what was asked for could not be done), 2 the command line is wrong. */
 const DONE = 0;
 const BAD_CONFIG = 1;
 const BAD_USAGE = 2;
@@ -34,20 +38,31 @@ const REAL: Surroundings = {
   run: async options => (await import('./run.ts')).run(options),
   // ── the one call of the pipeline room from here ──
   build: async plan => (await import('./dry.ts')).buildDry(plan),
+  queue: async (...asked) => (await import('./queue/command.ts')).queueCommand(...asked),
+  confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : undefined,
 };
 
-interface Arguments {
-  readonly files: string[];
-  readonly set: string[];
-  readonly origin: boolean;
-  readonly watch: boolean;
-  readonly format: 'yaml' | 'json';
+async function confirm(question: string): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(question);
+  terminal.close();
+  return /^y(es)?$/i.test(answer.trim());
 }
-interface Verb {
+
+interface Verb extends Takes {
   readonly summary: string;
-  readonly options: readonly ('config' | 'set' | 'watch' | 'origin' | 'format')[];
   act(args: Arguments, around: Surroundings): Promise<number>;
 }
+
+/** One verb of `flamegate queue`: what it needs beside the configuration it has from its own room. */
+const queue =
+  (verb: QueueVerb): Verb['act'] =>
+  async (args, around) => {
+    const loaded = await load(args, around);
+    if (!loaded.ok) return complain(loaded.findings, around);
+    return around.queue(verb, loaded.plan, args, around);
+  };
 
 const VERBS: Readonly<Record<string, Verb>> = {
   run: {
@@ -85,9 +100,11 @@ const VERBS: Readonly<Record<string, Verb>> = {
     summary:
       'Print the configuration after merging and expanding, secrets masked. --origin adds defaults and where each value came from.',
     options: ['config', 'set', 'origin', 'format'],
+    formats: ['yaml', 'json'],
     act: async (args, around) => {
       const loaded = await load(args, around);
-      if (loaded.resolved) around.out(printConfig(loaded.resolved, args));
+      if (loaded.resolved)
+        around.out(printConfig(loaded.resolved, { ...args, format: args.format as 'yaml' | 'json' }));
       return complain(loaded.ok ? loaded.plan.warnings : loaded.findings, around);
     },
   },
@@ -98,6 +115,44 @@ const VERBS: Readonly<Record<string, Verb>> = {
       around.out(`${JSON.stringify(fileSchema(await around.components()), undefined, 2)}\n`);
       return DONE;
     },
+  },
+  'queue ls': {
+    summary: 'List the queues on disk: what waits, what is dead and why. Of a running gateway too, as all of these.',
+    options: ['config', 'set', 'format'],
+    formats: ['table', 'json'],
+    act: queue('ls'),
+  },
+  'queue peek': {
+    summary: 'Show the oldest entries of a queue.',
+    options: ['config', 'set', 'dead', 'limit', 'since', 'until', 'format'],
+    queue: 'needed',
+    formats: ['text', 'json'],
+    act: queue('peek'),
+  },
+  'queue export': {
+    summary: 'Write what is in a queue, or in all, to a folder: payloads as they were received, each with its JSON.',
+    options: ['config', 'set', 'to', 'dead', 'since', 'until'],
+    queue: 'allowed',
+    needs: 'to',
+    act: queue('export'),
+  },
+  'queue replay': {
+    summary: 'Queue dead letters, or what was stored in a time, for an exporter once more.',
+    options: ['config', 'set', 'to', 'dead', 'since', 'until', 'keep'],
+    queue: 'allowed',
+    needs: 'to',
+    act: queue('replay'),
+  },
+  'queue purge': {
+    summary: 'Delete dead letters, or all that nobody is delivering.',
+    options: ['config', 'set', 'dead', 'all', 'yes'],
+    queue: 'allowed',
+    act: queue('purge'),
+  },
+  'queue verify': {
+    summary: 'Read every payload on disk and compare its checksum.',
+    options: ['config', 'set'],
+    act: queue('verify'),
   },
   version: {
     summary: 'Print the version.',
@@ -117,15 +172,6 @@ const VERBS: Readonly<Record<string, Verb>> = {
   },
 };
 
-const OPTIONS = {
-  config: { type: 'string', multiple: true, short: 'c' },
-  set: { type: 'string', multiple: true },
-  watch: { type: 'boolean' },
-  origin: { type: 'boolean' },
-  format: { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
-} as const;
-
 /** Runs one verb; resolves with the exit code of the process. `argv` without node and script. */
 export async function main(argv: readonly string[], surroundings: Partial<Surroundings> = {}): Promise<number> {
   const around = { ...REAL, ...surroundings };
@@ -133,44 +179,25 @@ export async function main(argv: readonly string[], surroundings: Partial<Surrou
   if (first === '--version' || first === '-v') return VERBS.version!.act(NO_ARGUMENTS, around);
   if (first === '--help' || first === '-h') return VERBS.help!.act(NO_ARGUMENTS, around);
   if (first === undefined) return misuse('say what to do', around);
-  if (!Object.hasOwn(VERBS, first)) {
-    const what = first.startsWith('-') ? `give the verb before \`${first}\`` : `there is no verb \`${first}\``;
-    return misuse([what, didYouMean(first, Object.keys(VERBS))].filter(Boolean).join('; '), around);
+  const name = nameOf(first, rest[0]);
+  if (!Object.hasOwn(VERBS, name)) {
+    const seconds = Object.keys(VERBS).flatMap(verb =>
+      verb.startsWith(`${first} `) ? [verb.slice(first.length + 1)] : [],
+    );
+    if (name === first && seconds.length > 0) return misuse(`${first}: say what to do: ${seconds.join(', ')}`, around);
+    const what = first.startsWith('-') ? `give the verb before \`${first}\`` : `there is no verb \`${name}\``;
+    return misuse([what, didYouMean(name, Object.keys(VERBS))].filter(Boolean).join('; '), around);
   }
-  const verb = VERBS[first]!;
-  const args = readArguments(first, verb, rest);
+  const verb = VERBS[name]!;
+  const args = readArguments(name, verb, name === first ? rest : rest.slice(1));
   if (args === 'help') return VERBS.help!.act(NO_ARGUMENTS, around);
   return typeof args === 'string' ? misuse(args, around) : verb.act(args, around);
 }
 
-const NO_ARGUMENTS: Arguments = { files: [], set: [], watch: false, origin: false, format: 'yaml' };
-
-/** The arguments, `help`, or what is wrong with them. */
-function readArguments(name: string, verb: Verb, argv: string[]): Arguments | string {
-  const allowed = Object.fromEntries(
-    Object.entries(OPTIONS).filter(([key]) => key === 'help' || verb.options.some(option => option === key)),
-  );
-  let values: Record<string, unknown>;
-  try {
-    ({ values } = parseArgs({ args: argv, options: allowed as typeof OPTIONS, allowPositionals: false }));
-  } catch (error) {
-    return unknownOption(argv, Object.keys(allowed)) ?? `${name}: ${(error as Error).message.split('. ')[0]}`;
-  }
-  if (values.help) return 'help';
-  const files = (values.config as string[] | undefined) ?? [];
-  const format = (values.format as string | undefined) ?? 'yaml';
-  if (format !== 'yaml' && format !== 'json') return `--format is yaml or json, not \`${format}\``;
-  if (verb.options.includes('config') && files.length === 0) return `${name}: say which configuration: --config FILE`;
-  const set = (values.set as string[] | undefined) ?? [];
-  return { files, set, watch: values.watch === true, origin: values.origin === true, format };
-}
-
-function unknownOption(argv: readonly string[], allowed: readonly string[]): string | undefined {
-  const names = argv.filter(arg => arg.startsWith('--')).map(arg => arg.slice(2).split('=', 1)[0]!);
-  const unknown = names.find(name => name !== '' && !allowed.includes(name));
-  if (unknown === undefined) return undefined;
-  const known = allowed.map(name => `--${name}`);
-  return [`there is no option \`--${unknown}\` here`, didYouMean(`--${unknown}`, known)].filter(Boolean).join('; ');
+/** Some verbs are two words. */
+function nameOf(first: string, second: string | undefined): string {
+  const two = Object.keys(VERBS).some(name => name.startsWith(`${first} `));
+  return two && second !== undefined && !second.startsWith('-') ? `${first} ${second}` : first;
 }
 
 async function load({ files, set }: Arguments, around: Surroundings): Promise<Loaded> {
@@ -193,11 +220,5 @@ function usage(): string {
   return `usage: flamegate <verb> [options]
 
 ${verbs.join('')}
-options
-  --config, -c FILE      configuration; several are merged in order
-  --set KEY.PATH=VALUE   one value, after the files; VALUE is YAML
-  --watch                (run) reload when a configuration file changes
-  --origin               (print-config) add defaults and where each value came from
-  --format yaml|json     (print-config) default yaml
-`;
+${OPTIONS_TEXT}`;
 }

@@ -4,6 +4,8 @@ import debug from './exporters/debug/index.ts';
 import file from './exporters/file/index.ts';
 import pyroscopeExporter from './exporters/pyroscope/index.ts';
 import fileStorage from './extensions/file_storage/index.ts';
+import frames from './processors/frames/index.ts';
+import labels from './processors/labels/index.ts';
 import memoryLimiter from './processors/memory_limiter/index.ts';
 import resource from './processors/resource/index.ts';
 import pprofHttp from './receivers/pprof_http/index.ts';
@@ -16,6 +18,8 @@ export const components: readonly Factory[] = [
   pyroscopeReceiver,
   self,
   // processors
+  frames,
+  labels,
   memoryLimiter,
   resource,
   // exporters

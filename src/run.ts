@@ -108,6 +108,8 @@ export async function run(options: RunOptions): Promise<number> {
         metrics: () => metrics.render(),
         endpoint: of.telemetry.admin.endpoint,
         token: of.telemetry.admin.token,
+        auth: of.telemetry.admin.auth !== undefined,
+        queues: () => stores.operations,
       }),
     );
   for (const warning of plan.warnings)

@@ -3,6 +3,7 @@
 export type { Attributes, Plain } from '../model/attributes.ts';
 export type { Batches, MetricBatch, Profile, ProfileBatch, Signal, TraceBatch } from '../model/batch.ts';
 export { BatchId } from '../model/batch.ts';
+export type { Columns } from '../model/columns/columns.ts';
 export type { Memory, MemoryUsage, Slab } from '../model/memory.ts';
 export type { Encoding, Form, Origin, Payload } from '../model/payload.ts';
 export type { Summary, ValueType } from '../model/summary.ts';

@@ -29,3 +29,18 @@ export interface Origin {
   /** Id that the sender gave this profile (push.v1 RawSample.ID). */
   readonly sampleId?: string;
 }
+
+const ENDINGS: Record<Form, string> = {
+  pprof: '.pb',
+  otlp: '.otlp',
+  jfr: '.jfr',
+  groups: '.folded',
+  lines: '.lines',
+  tree: '.tree',
+  trie: '.trie',
+  speedscope: '.speedscope.json',
+};
+const COMPRESSION: Record<Encoding, string> = { identity: '', gzip: '.gz', zstd: '.zst' };
+
+/** How a file of this form is called at its end: `.pb.gz`. */
+export const endingOf = (form: Form, encoding: Encoding): string => `${ENDINGS[form]}${COMPRESSION[encoding]}`;

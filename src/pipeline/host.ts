@@ -46,6 +46,18 @@ export class Condition {
 /** Summaries by payload: several exporters of a pipeline ask for the same one. */
 const summaries = new WeakMap<Payload, Promise<Summary | undefined>>();
 
+/** Bytes up to which a summary costs less than the hand-over to a thread: about 100 µs. */
+const INLINE_BYTES = 8 * 1024;
+
+async function summaryOf({ form, encoding, bytes }: Payload, pool: Pool): Promise<Summary | undefined> {
+  const payload = { form, encoding, bytes };
+  if (form !== 'pprof' || bytes.length <= INLINE_BYTES) return tasks.summary(payload);
+  const outcome = await pool.run('summary', payload, { bytes: bytes.length });
+  if (outcome.kind === 'done') return outcome.value;
+  // Who asks cannot do without; a thread that failed on it would fail here too.
+  return outcome.kind === 'full' ? tasks.summary(payload) : undefined;
+}
+
 export function createHost(
   id: string,
   kind: string,
@@ -64,7 +76,7 @@ export function createHost(
       if (payload.summary) return Promise.resolve(payload.summary);
       let summary = summaries.get(payload);
       if (!summary) {
-        summary = tasks.summary(payload);
+        summary = summaryOf(payload, world.pool);
         summaries.set(payload, summary);
       }
       return summary;

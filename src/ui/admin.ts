@@ -1,18 +1,15 @@
-import { timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Protocol, Request, Response, Secret } from '../api/index.ts';
+import type { Protocol, Request, Response } from '../api/index.ts';
 import type { Status } from '../pipeline/status.ts';
+import { type Guarded, unauthorized, wrongHost } from './guard.ts';
+import { type QueueParts, queueRoutes } from './queues.ts';
 
-export interface AdminParts {
+export interface AdminParts extends Guarded, QueueParts {
   status(): Status;
   metrics(): Promise<{ contentType: string; body: string }>;
-  /** Where the port listens, host:port; its host is one that a browser may name. */
-  readonly endpoint: string;
-  readonly token?: Secret | undefined;
 }
 
 const TEXT = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' };
-const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 const PAGE_HEADERS = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'self'; frame-ancestors 'none'",
@@ -20,7 +17,7 @@ const PAGE_HEADERS = {
   'referrer-policy': 'no-referrer',
 };
 
-/** Health, metrics, the status API, and the page that shows it. */
+/** Health, metrics, the status API, the page that shows it, and what `flamegate queue` asks for. */
 export function adminProtocol(parts: AdminParts): Protocol {
   const asset = (name: string, type: string) => {
     const body = readFileSync(new URL(`./assets/${name}`, import.meta.url));
@@ -43,6 +40,7 @@ export function adminProtocol(parts: AdminParts): Protocol {
         handle: async request =>
           wrongHost(request, parts) ?? unauthorized(request, parts) ?? statusAnswer(parts.status()),
       },
+      ...queueRoutes(parts),
       // The page itself says nothing; what it shows comes from the API, with the token.
       { path: '/', method: 'GET', handle: asset('index.html', 'text/html') },
       { path: '/app.js', method: 'GET', handle: asset('app.js', 'text/javascript') },
@@ -69,33 +67,5 @@ function statusAnswer(status: Status): Response {
     status: 200,
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
     body: JSON.stringify(status, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)),
-  };
-}
-
-/** A page of another site that made its name point here (DNS rebinding) still names itself in Host. */
-function wrongHost({ headers }: Request, { endpoint }: AdminParts): Response | undefined {
-  const host = String(headers.host ?? '')
-    .replace(/:\d+$/, '')
-    .toLowerCase();
-  const own = endpoint.slice(0, endpoint.lastIndexOf(':')).toLowerCase();
-  if (LOCAL_HOSTS.includes(host) || /^127\.[\d.]+$/.test(host) || (own !== '' && host === own)) return undefined;
-  return {
-    status: 421,
-    headers: TEXT,
-    body: 'this host name is not served here; use localhost or the configured endpoint\n',
-  };
-}
-
-function unauthorized({ headers }: Request, { token }: AdminParts): Response | undefined {
-  if (!token) return undefined;
-  const wanted = Buffer.from(`Bearer ${token.reveal()}`);
-  const got = Buffer.alloc(wanted.length);
-  const header = String(headers.authorization ?? '');
-  got.write(header);
-  if (timingSafeEqual(wanted, got) && Buffer.byteLength(header) === wanted.length) return undefined;
-  return {
-    status: 401,
-    headers: { ...TEXT, 'www-authenticate': 'Bearer realm="flamegate"' },
-    body: 'the admin token is missing or wrong\n',
   };
 }

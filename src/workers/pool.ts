@@ -6,6 +6,8 @@ import type { Answer } from './worker.ts';
 
 /** How often running tasks are looked at, ms: what a task may exceed its limits by. */
 const WATCH_MS = 100;
+/** Longest start of a thread, ms: about 100 ms on an idle machine. */
+const START_MS = 30_000;
 /** An idle thread ends after this, ms: starting one takes about 100 ms, keeping one about 10 MiB. */
 const IDLE_MS = 60_000;
 const MIB = 1024 * 1024;
@@ -39,7 +41,11 @@ interface Waiting {
   readonly resolve: (outcome: TaskOutcome<never>) => void;
 }
 interface Running {
-  readonly startedMs: number;
+  readonly handedMs: number;
+  /** Set by the thread once it begins; a new one takes a while to start. */
+  readonly began: Int32Array;
+  /** When it was first seen to have begun. */
+  beganMs: number | undefined;
   readonly cut: AbortController;
   readonly threads: Piscina;
 }
@@ -63,6 +69,7 @@ export class Pool {
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   readonly #running = new Set<Running>();
+  readonly #flags: Int32Array[] = [];
   readonly #memoryCut = new WeakSet<object>();
   /** Threads that were ended for their memory, and whose task has not failed yet. */
   #memoryCuts = 0;
@@ -141,14 +148,21 @@ export class Pool {
   async #start(waiting: Waiting): Promise<void> {
     const { task, input, sinceMs, resolve } = waiting;
     const threads = this.#pool();
-    const running: Running = { startedMs: performance.now(), cut: new AbortController(), threads };
+    const began = this.#flags.pop() ?? new Int32Array(new SharedArrayBuffer(4));
+    began[0] = 0;
+    const running: Running = {
+      handedMs: performance.now(),
+      began,
+      beganMs: undefined,
+      cut: new AbortController(),
+      threads,
+    };
     this.#running.add(running);
     this.#watch ??= setInterval(() => this.#look(), WATCH_MS).unref();
     try {
-      const answer = (await threads.run({ task, input }, { signal: running.cut.signal })) as Answer;
-      const runMs = performance.now() - running.startedMs;
-      if (answer.ok)
-        resolve({ kind: 'done', value: answer.value as never, waitMs: running.startedMs - sinceMs, runMs });
+      const answer = (await threads.run({ task, input, began }, { signal: running.cut.signal })) as Answer;
+      const runMs = performance.now() - running.handedMs;
+      if (answer.ok) resolve({ kind: 'done', value: answer.value as never, waitMs: running.handedMs - sinceMs, runMs });
       else {
         this.#of.log.error('task threw, this is a bug', { task, error: answer.message });
         resolve({ kind: 'failed', reason: 'bug', message: answer.message });
@@ -157,6 +171,8 @@ export class Pool {
       resolve(this.#failed(running, error as Error));
     } finally {
       this.#running.delete(running);
+      // A thread that was ended may still begin: then the flag is not used again.
+      if (!running.cut.signal.aborted) this.#flags.push(began);
       if (threads !== this.#threads) this.#end(threads);
       this.#next();
     }
@@ -203,9 +219,12 @@ export class Pool {
   #look(): void {
     const nowMs = performance.now();
     let busy = false;
-    for (const { startedMs, cut } of this.#running) {
-      if (nowMs - startedMs > this.#settings.taskTimeoutMs) cut.abort();
-      else if (nowMs - startedMs > WATCH_MS) busy = true;
+    for (const running of this.#running) {
+      if (Atomics.load(running.began, 0) === 1) running.beganMs ??= nowMs;
+      const { beganMs, handedMs, cut } = running;
+      const late = beganMs === undefined ? handedMs + START_MS : beganMs + this.#settings.taskTimeoutMs;
+      if (nowMs > late) cut.abort();
+      else if (nowMs - handedMs > WATCH_MS) busy = true;
     }
     if (!busy || !this.#threads) return;
     for (const thread of this.#threads.threads)

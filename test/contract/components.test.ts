@@ -16,10 +16,14 @@ import type {
   Request,
   Result,
   Sender,
+  Stage,
 } from '../../src/api/index.ts';
 import { BatchId } from '../../src/api/index.ts';
 import { components } from '../../src/components.ts';
 import { systemClock } from '../../src/telemetry/clock.ts';
+import { decodePprof } from '../../src/wire/pprof/decode.ts';
+import { encodePprof } from '../../src/wire/pprof/encode.ts';
+import { scanPprof } from '../../src/wire/pprof/scan.ts';
 import { SlabPool } from '../../src/workers/slabs.ts';
 import { numbered } from '../kit/pprof.ts';
 
@@ -189,6 +193,16 @@ for (const factory of components) {
           assert.equal(seen?.profiles[0]?.payload.bytes, batch.profiles[0]?.payload.bytes, 'the payload is shared');
           assert.deepEqual([...batch.profiles[0]!.attributes], [['service_name', 's']]);
         }
+      });
+
+    if (factory.kind === 'stage')
+      test('its work loads, takes its configuration as a clone, and keeps every total', async () => {
+        const config = structuredClone(await configOf(factory));
+        const { default: work } = (await import(new URL('./stage.ts', factory.home).href)) as { default: Stage };
+        const columns = decodePprof(numbered(7));
+        const verdict = work(config)({ attributes: new Map([['service_name', 's']]) }, columns);
+        assert.equal(verdict.keep, true);
+        assert.equal(scanPprof(encodePprof(columns)).types[0]?.total, 7n);
       });
 
     if (factory.kind === 'exporter')

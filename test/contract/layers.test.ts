@@ -16,7 +16,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   workers: ['api', 'model', 'wire'],
   config: ['api'],
   pipeline: ['api', 'model', 'telemetry', 'workers', 'config/plan.ts'],
-  ui: ['api', 'net', 'pipeline/status.ts'],
+  ui: ['api', 'net', 'pipeline/status.ts', 'pipeline/outbox/operations.ts'],
+  queue: ['api', 'model', 'net', 'config', 'pipeline'],
   ...Object.fromEntries(ROOMS.map(room => [room, COMPONENT])),
 };
 /** Files directly in src assemble the process and may import everything. */
@@ -48,6 +49,18 @@ test('no import goes against the arrows', () => {
     files.flatMap(file => violations(file, readFileSync(file, 'utf8'))),
     [],
   );
+});
+
+test('plugins import the public contract, packages, and what lies in their own folder', () => {
+  const plugins = resolve(src, '../plugins');
+  const files = globSync('*/*.ts', { cwd: plugins }).filter(file => !file.endsWith('.test.ts'));
+  assert.ok(files.length > 0, 'the plugins were found');
+  for (const file of files)
+    for (const [, specifier] of readFileSync(resolve(plugins, file), 'utf8').matchAll(/from\s*'([^']+)'/g)) {
+      if (!specifier!.startsWith('.') && !specifier!.startsWith('flamegate/')) continue;
+      const own = specifier!.startsWith('./') && !specifier!.includes('..');
+      assert.ok(own || specifier === 'flamegate/api', `${file} imports ${specifier}`);
+    }
 });
 
 test('a forbidden import, a sibling import and an unknown room are found', () => {

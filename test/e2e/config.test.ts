@@ -74,6 +74,7 @@ test('components and schema say what there is', () => {
     'connectors',
     'exporters',
     'extensions',
+    'plugins',
     'processors',
     'receivers',
     'service',

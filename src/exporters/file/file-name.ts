@@ -1,5 +1,6 @@
-import type { Encoding, Form, Profile, ProfileBatch } from '../../api/index.ts';
+import type { Profile, ProfileBatch } from '../../api/index.ts';
 import { keyIn, labelText } from '../../model/attributes.ts';
+import { endingOf } from '../../model/payload.ts';
 
 /** Longest substituted value, bytes. */
 const MAX_VALUE_BYTES = 100;
@@ -11,20 +12,9 @@ const MAX_NAME_BYTES = 235;
 const FIELD = /\{([^{}]+)\}/g;
 const UNSAFE = /[/\\\p{Cc}\p{Cf}\p{Zl}\p{Zp}:*?"<>|]+/gu;
 
-const ENDINGS: Record<Form, string> = {
-  pprof: '.pb',
-  otlp: '.otlp',
-  jfr: '.jfr',
-  groups: '.folded',
-  lines: '.lines',
-  tree: '.tree',
-  trie: '.trie',
-  speedscope: '.speedscope.json',
-};
-const COMPRESSION: Record<Encoding, string> = { identity: '', gzip: '.gz', zstd: '.zst' };
 const ANY_ENDING = String.raw`\.(?:pb|otlp|jfr|folded|lines|tree|trie|speedscope\.json)(?:\.gz|\.zst)?`;
 
-export const endingOf = (form: Form, encoding: Encoding): string => `${ENDINGS[form]}${COMPRESSION[encoding]}`;
+export { endingOf };
 
 /**
  * `template` with its fields filled in. No separator, control character or leading dot survives, so it names a file in the

@@ -96,11 +96,7 @@ export class Columns {
       this.#append(sample, last, labels.add(key, text));
       return;
     }
-    if (!labels.isText(label, text)) {
-      labels.setText(label, text);
-      this.unknown?.of('label')?.remove(label);
-      this.edited = true;
-    }
+    this.setLabelText(label, text);
     this.#deleteBehind(label, key);
   }
 
@@ -116,14 +112,43 @@ export class Columns {
     if (label !== 0) this.#deleteBehind(label, key);
   }
 
-  /** Renames all labels of key `from`; other labels of key `to` go where there are such. */
-  renameLabel(sample: number, from: number, to: number): void {
-    if (from === to || this.findLabel(sample, from) === 0) return;
-    this.deleteLabel(sample, to);
-    const { labels } = this;
-    for (let label = this.findLabel(sample, from); label !== 0; label = labels.next[label]!)
-      if (labels.key[label] === from) labels.key[label] = to;
+  /** The value of a label as text: a number in decimal. */
+  labelText(label: number): string {
+    const { labels, strings } = this;
+    return labels.isNumber(label) ? String(labels.number.at(label)) : strings.text(labels.text[label]!);
+  }
+
+  /** Makes a label a string label of this value, where it is not that already. */
+  setLabelText(label: number, text: number): void {
+    if (this.labels.isText(label, text)) return;
+    this.labels.setText(label, text);
+    this.unknown?.of('label')?.remove(label);
     this.edited = true;
+  }
+
+  /** Takes from a sample the labels for which `gone` says so. */
+  removeLabels(sample: number, gone: (label: number) => boolean): void {
+    const { labels, samples } = this;
+    let last = 0;
+    for (let label = samples.firstLabel[sample]!; label !== 0; label = labels.next[label]!) {
+      if (!gone(label)) {
+        last = label;
+        continue;
+      }
+      if (last === 0) samples.firstLabel[sample] = labels.next[label]!;
+      else labels.next[last] = labels.next[label]!;
+      this.edited = true;
+    }
+  }
+
+  /** A new location that has one frame: a function of this name, and nothing else. For what stands for other frames. */
+  addFrame(name: string): number {
+    const { strings, functions, locations } = this;
+    const line = locations.lines.add(functions.add(strings.intern(name)));
+    const row = locations.add(0);
+    locations.lineStart[row] = line;
+    locations.lineEnd[row] = line + 1;
+    return row;
   }
 
   /** Keeps the samples for which `keep` says so; the values of the others are gone. */

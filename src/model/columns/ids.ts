@@ -14,8 +14,6 @@ export class Ids {
   count = 1;
   /** Row n has id n, for all of them. */
   sequential = true;
-  /** Highest id; rounded above 2^53. */
-  max = 0;
   /** Ids by row; only when they are not sequential. */
   readonly wide = new Int64s();
   /** Open addressing: rows by id, 0 where free; at most half full. */
@@ -26,27 +24,29 @@ export class Ids {
   clear(): void {
     this.count = 1;
     this.sequential = true;
-    this.max = 0;
     this.#slots = new Uint32Array(0);
     this.#fresh = 1;
   }
 
-  /** Gives the next row this id; false when another row has it. */
+  /** Gives the next row this id, in halves of either sign; false when another row has it. */
   add(lo: number, hi: number): boolean {
-    const row = this.count;
     if (this.sequential) {
-      if (lo === row && hi === 0) {
-        this.max = this.count++;
+      if (lo === this.count && hi === 0) {
+        this.count++;
         return true;
       }
       this.#spread();
     }
+    return this.#addWide(lo >>> 0, hi >>> 0);
+  }
+
+  #addWide(lo: number, hi: number): boolean {
+    const row = this.count;
     if (this.rowOf(lo, hi) !== 0) return false;
     this.wide.ensure(row + 1);
     this.wide.halves[2 * row] = lo;
     this.wide.halves[2 * row + 1] = hi;
     this.count++;
-    this.max = Math.max(this.max, hi * 4294967296 + lo);
     if (this.count * 2 > this.#slots.length) this.#index(this.#slots.length * 2);
     else this.#slots[this.#slot(lo, hi)] = row;
     return true;
@@ -55,7 +55,7 @@ export class Ids {
   /** Gives the next row an id that no other has; returns the row. */
   addFresh(): number {
     const row = this.count;
-    if (this.sequential) this.max = this.count++;
+    if (this.sequential) this.count++;
     else {
       // Some id up to the number of rows is free, since id 0 is not in use.
       while (this.rowOf(this.#fresh, 0) !== 0) this.#fresh++;

@@ -45,9 +45,10 @@ export class Ranges {
     return low;
   }
 
-  /** Forgets those of a row. Costs the length of the list. */
+  /** Forgets those of a row: they stay, empty. */
   remove(row: number): void {
-    this.keep(one => (one === row ? -1 : one));
+    for (let at = this.first(row); at < this.length && this.rows.items[at] === row; at++)
+      this.to.items[at] = this.from.items[at]!;
   }
 
   /** Renumbers rows, and forgets those that become -1. The order of the rows must stay. */
@@ -69,8 +70,8 @@ export class UnknownFields {
   readonly #kinds = new Map<Holder, Ranges>();
 
   add(holder: Holder, row: number, from: number, to: number): void {
-    let ranges = this.#kinds.get(holder);
-    if (!ranges) this.#kinds.set(holder, (ranges = new Ranges()));
+    const ranges = this.#kinds.get(holder) ?? new Ranges();
+    this.#kinds.set(holder, ranges);
     ranges.add(row, from, to);
   }
 

@@ -48,6 +48,11 @@ export class Schedule<T extends Scheduled> {
     return this.#used + size <= this.limits.capacity;
   }
 
+  /** How much more fits, in units of the queue's sizer. */
+  get free(): number {
+    return Math.max(0, this.limits.capacity - this.#used);
+  }
+
   /** The oldest entry that nobody has taken: what goes first when there is no room. */
   get oldestIdle(): T | undefined {
     let oldest = this.#ready[this.#head];
@@ -118,6 +123,11 @@ export class Schedule<T extends Scheduled> {
   /** The taker is done with it; false when it was not taken from here. */
   untake(entry: T): boolean {
     return this.#taken.delete(entry);
+  }
+
+  /** What somebody has and has not settled yet. */
+  get taken(): ReadonlySet<T> {
+    return this.#taken;
   }
 
   /** To the front again, as if it had not been taken. */

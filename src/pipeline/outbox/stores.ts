@@ -3,6 +3,7 @@ import type { Clock, Logger, Meter, QueueStorage } from '../../api/index.ts';
 import type { Memory } from '../../model/memory.ts';
 import { DiskStore } from './disk/disk-store.ts';
 import { MemoryStore } from './memory-store.ts';
+import type { QueueOperations } from './operations.ts';
 import type { Store } from './store.ts';
 
 export interface StoresParts {
@@ -54,7 +55,7 @@ export class Stores {
         memory,
         clock,
         log,
-        lost: (queue, items) => this.#lost(queue, items),
+        lost: (queue, items, reason) => this.#lost(queue, items, reason),
         health: error => {
           if (error) log.error('queue file takes no writes', { file: settings.file, error });
           else log.info('queue file takes writes again', { file: settings.file });
@@ -64,6 +65,11 @@ export class Stores {
     };
     this.#files.set(settings.file, open);
     return open.store;
+  }
+
+  /** What an operator may do with each file that is open. */
+  get operations(): QueueOperations[] {
+    return [...this.#files.values()].filter(({ started }) => started).map(({ store }) => store.operations);
   }
 
   /** Who is told when a file cannot be written, and when it can again. */
@@ -99,13 +105,13 @@ export class Stores {
     this.#files.clear();
   }
 
-  #lost(queue: string, items: number): void {
+  #lost(queue: string, items: number, reason: string): void {
     this.#of
       .meter(queue)
       .counter('flamegate_dropped_profiles_total', {
         help: 'Profiles that went no further, by reason.',
         labels: ['reason'],
       })
-      .record(items, { reason: 'damaged' });
+      .record(items, { reason });
   }
 }

@@ -185,9 +185,9 @@ export class FusedStages implements Node, Component {
     const nowMs = this.#of.clock.now();
     const hex = id ?? next.id.hex;
     for (const [at, told] of Map.groupBy(notes, ({ stage }) => stage)) {
-      const { id: name, owner, observer, noted } = this.#of.stages[at]!;
-      if (!owner || noted.has(name, hex, nowMs)) continue;
-      noted.add(name, hex, nowMs);
+      const { owner, observer, noted } = this.#of.stages[at]!;
+      if (!owner || noted.has(hex, nowMs)) continue;
+      noted.add(hex, nowMs);
       const plain = told.map(({ note }) => note);
       try {
         owner.note(plain, next);

@@ -47,24 +47,24 @@ export class SampleDecoder {
       let tag = bytes[at++]!;
       if (tag > 0x7f) {
         at = cursor.readNumber(from, end);
-        tag = cursor.number;
+        tag = cursor.small;
       }
       switch (tag) {
         case 0x0a: {
           const stop = cursor.readLength(at, end);
-          this.#locationIds(stop - cursor.number, stop);
+          this.#locationIds(stop - cursor.lo, stop);
           at = stop;
           break;
         }
         case 0x12: {
           const stop = cursor.readLength(at, end);
-          at = stop - cursor.number;
+          at = stop - cursor.lo;
           while (at < stop) at = this.#value(at, stop, before);
           break;
         }
         case 0x1a: {
           const stop = cursor.readLength(at, end);
-          this.#label(stop - cursor.number, stop, row);
+          this.#label(stop - cursor.lo, stop, row);
           at = stop;
           break;
         }
@@ -76,7 +76,7 @@ export class SampleDecoder {
           at = this.#value(at, end, before);
           break;
         default:
-          at = cursor.skip(tag, at, end, LAST_SAMPLE_FIELD);
+          at = cursor.skip(from, end, LAST_SAMPLE_FIELD);
           this.#columns.unknown ??= new UnknownFields();
           this.#columns.unknown.add('sample', row, from, at);
       }
@@ -132,10 +132,10 @@ export class SampleDecoder {
 
   /** Takes the last number as the next location of the stack. */
   #locationId(): void {
-    const { number, lo, hi } = this.#cursor;
-    if (number === 0) throw noLocation();
+    const { lo, hi } = this.#cursor;
+    if (lo === 0 && hi === 0) throw noLocation();
     const { samples } = this.#columns;
-    this.locations.note(samples.stackLength, number, hi);
+    this.locations.note(samples.stackLength, lo, hi);
     samples.stack[samples.stackLength++] = lo;
   }
 
@@ -170,20 +170,21 @@ export class SampleDecoder {
       let tag = bytes[at++]!;
       if (tag > 0x7f) {
         at = cursor.readNumber(from, end);
-        tag = cursor.number;
+        tag = cursor.small;
       }
       if (tag === 0x08 || tag === 0x10 || tag === 0x20) {
         at = cursor.readNumber(at, end);
-        if (cursor.number > this.maxString) this.maxString = cursor.number;
-        if (tag === 0x08) key = cursor.lo;
-        else if (tag === 0x10) text = cursor.lo;
-        else unit = cursor.lo;
+        const string = cursor.small;
+        if (string > this.maxString) this.maxString = string;
+        if (tag === 0x08) key = string;
+        else if (tag === 0x10) text = string;
+        else unit = string;
       } else if (tag === 0x18) {
         at = cursor.readNumber(at, end);
         lo = cursor.lo;
         hi = cursor.hi;
       } else {
-        at = cursor.skip(tag, at, end, LAST_LABEL_FIELD);
+        at = cursor.skip(from, end, LAST_LABEL_FIELD);
         this.#columns.unknown ??= new UnknownFields();
         this.#columns.unknown.add('label', row, from, at);
       }

@@ -2,7 +2,7 @@ import type { Columns } from '../../model/columns/columns.ts';
 import type { Ids } from '../../model/columns/ids.ts';
 import { type Holder, UnknownFields } from '../../model/columns/unknown.ts';
 import { DecodeError } from '../decode-error.ts';
-import type { Cursor } from './cursor.ts';
+import { type Cursor, shortBytes, shortField } from './cursor.ts';
 import { MAX_DETAILS, MAX_IDS } from './limits.ts';
 import { References } from './references.ts';
 
@@ -36,19 +36,32 @@ export class SymbolDecoder {
     locations.lineStart[row] = locations.lines.count;
     let idLo = 0;
     let idHi = 0;
-    let mapping = 0;
     let mappingLo = 0;
     let mappingHi = 0;
     let folded = 0;
     halves[2 * row] = 0;
     halves[2 * row + 1] = 0;
     let at = start;
+    if (end <= cursor.roomyEnd) {
+      // As in `function`.
+      const id = shortField(bytes, at, end, 0x08);
+      if (id >= 0) {
+        idLo = id;
+        at += 1 + shortBytes(id);
+      }
+      const mapping = shortField(bytes, at, end, 0x10);
+      if (mapping >= 0) {
+        mappingLo = mapping;
+        at += 1 + shortBytes(mapping);
+      }
+      if (at > end) at = start;
+    }
     while (at < end) {
       const from = at;
       let tag = bytes[at++]!;
       if (tag > 0x7f) {
         at = cursor.readNumber(from, end);
-        tag = cursor.number;
+        tag = cursor.small;
       }
       switch (tag) {
         case 0x08:
@@ -58,7 +71,6 @@ export class SymbolDecoder {
           break;
         case 0x10:
           at = cursor.readNumber(at, end);
-          mapping = cursor.number;
           mappingLo = cursor.lo;
           mappingHi = cursor.hi;
           break;
@@ -69,20 +81,20 @@ export class SymbolDecoder {
           break;
         case 0x22: {
           const stop = cursor.readLength(at, end);
-          this.#line(stop - cursor.number, stop);
+          this.#line(stop - cursor.lo, stop);
           at = stop;
           break;
         }
         case 0x28:
           at = cursor.readNumber(at, end);
-          folded = cursor.number === 0 ? 0 : 1;
+          folded = (cursor.lo | cursor.hi) === 0 ? 0 : 1;
           break;
         default:
-          at = this.#unknown('location', row, tag, from, at, end, LAST_LOCATION_FIELD);
+          at = this.#unknown('location', row, from, end, LAST_LOCATION_FIELD);
       }
     }
     locations.mapping[row] = mappingLo;
-    this.mappings.note(row, mapping, mappingHi);
+    this.mappings.note(row, mappingLo, mappingHi);
     locations.folded[row] = folded;
     locations.lineEnd[row] = locations.lines.count;
     addId(locations.ids, idLo, idHi, 'location');
@@ -95,7 +107,6 @@ export class SymbolDecoder {
     const row = lines.count;
     if (row === MAX_DETAILS) throw new DecodeError('too_many_elements', `more than ${MAX_DETAILS} lines`);
     lines.ensure(row + 1);
-    let fn = 0;
     let fnLo = 0;
     let fnHi = 0;
     let lineLo = 0;
@@ -103,16 +114,29 @@ export class SymbolDecoder {
     let columnLo = 0;
     let columnHi = 0;
     let at = start;
+    if (end <= cursor.roomyEnd) {
+      // As in `function`.
+      const fn = shortField(bytes, at, end, 0x08);
+      if (fn >= 0) {
+        fnLo = fn;
+        at += 1 + shortBytes(fn);
+      }
+      const line = shortField(bytes, at, end, 0x10);
+      if (line >= 0) {
+        lineLo = line;
+        at += 1 + shortBytes(line);
+      }
+      if (at > end) at = start;
+    }
     while (at < end) {
       const from = at;
       let tag = bytes[at++]!;
       if (tag > 0x7f) {
         at = cursor.readNumber(from, end);
-        tag = cursor.number;
+        tag = cursor.small;
       }
       if (tag === 0x08) {
         at = cursor.readNumber(at, end);
-        fn = cursor.number;
         fnLo = cursor.lo;
         fnHi = cursor.hi;
       } else if (tag === 0x10) {
@@ -123,10 +147,10 @@ export class SymbolDecoder {
         at = cursor.readNumber(at, end);
         columnLo = cursor.lo;
         columnHi = cursor.hi;
-      } else at = this.#unknown('line', row, tag, from, at, end, LAST_LINE_FIELD);
+      } else at = this.#unknown('line', row, from, end, LAST_LINE_FIELD);
     }
     lines.function[row] = fnLo;
-    this.functions.note(row, fn, fnHi);
+    this.functions.note(row, fnLo, fnHi);
     const line = lines.line.halves;
     const column = lines.column.halves;
     line[2 * row] = lineLo;
@@ -151,12 +175,41 @@ export class SymbolDecoder {
     let idLo = 0;
     let idHi = 0;
     let at = start;
+    if (end <= cursor.roomyEnd) {
+      // As producers write it. What is not so, the loop reads, from where this ends or, when that is out of bounds, again.
+      let max = this.maxString;
+      const id = shortField(bytes, at, end, 0x08);
+      if (id >= 0) {
+        idLo = id;
+        at += 1 + shortBytes(id);
+      }
+      const nameRow = shortField(bytes, at, end, 0x10);
+      if (nameRow >= 0) {
+        name[row] = nameRow;
+        if (nameRow > max) max = nameRow;
+        at += 1 + shortBytes(nameRow);
+      }
+      const systemRow = shortField(bytes, at, end, 0x18);
+      if (systemRow >= 0) {
+        systemName[row] = systemRow;
+        if (systemRow > max) max = systemRow;
+        at += 1 + shortBytes(systemRow);
+      }
+      const fileRow = shortField(bytes, at, end, 0x20);
+      if (fileRow >= 0) {
+        file[row] = fileRow;
+        if (fileRow > max) max = fileRow;
+        at += 1 + shortBytes(fileRow);
+      }
+      this.maxString = max;
+      if (at > end) at = start;
+    }
     while (at < end) {
       const from = at;
       let tag = bytes[at++]!;
       if (tag > 0x7f) {
         at = cursor.readNumber(from, end);
-        tag = cursor.number;
+        tag = cursor.small;
       }
       switch (tag) {
         case 0x08:
@@ -182,7 +235,7 @@ export class SymbolDecoder {
           halves[2 * row + 1] = cursor.hi;
           break;
         default:
-          at = this.#unknown('function', row, tag, from, at, end, LAST_FUNCTION_FIELD);
+          at = this.#unknown('function', row, from, end, LAST_FUNCTION_FIELD);
       }
     }
     addId(functions.ids, idLo, idHi, 'function');
@@ -203,11 +256,11 @@ export class SymbolDecoder {
     while (at < end) {
       const from = at;
       at = cursor.readNumber(from, end);
-      const tag = cursor.number;
+      const tag = cursor.small;
       const field = tag >>> 3;
       // Field 1 to 10, all of them numbers: other tags up to 0x50 have the wrong wire type.
       if (tag < 0x08 || tag > 0x50 || (tag & 7) !== 0) {
-        at = this.#unknown('mapping', row, tag, from, at, end, LAST_MAPPING_FIELD);
+        at = this.#unknown('mapping', row, from, end, LAST_MAPPING_FIELD);
         continue;
       }
       at = field === 5 || field === 6 ? this.#string(at, end) : cursor.readNumber(at, end);
@@ -222,7 +275,7 @@ export class SymbolDecoder {
       else if (field === 6) mappings.buildId[row] = cursor.lo;
       else {
         const flag = 1 << (field - 7);
-        if (cursor.number === 0) mappings.flags[row]! &= ~flag;
+        if ((cursor.lo | cursor.hi) === 0) mappings.flags[row]! &= ~flag;
         else mappings.flags[row]! |= flag;
       }
     }
@@ -231,12 +284,13 @@ export class SymbolDecoder {
 
   #string(at: number, end: number): number {
     const next = this.#cursor.readNumber(at, end);
-    if (this.#cursor.number > this.maxString) this.maxString = this.#cursor.number;
+    const row = this.#cursor.small;
+    if (row > this.maxString) this.maxString = row;
     return next;
   }
 
-  #unknown(holder: Holder, row: number, tag: number, from: number, at: number, end: number, lastKnown: number): number {
-    const next = this.#cursor.skip(tag, at, end, lastKnown);
+  #unknown(holder: Holder, row: number, from: number, end: number, lastKnown: number): number {
+    const next = this.#cursor.skip(from, end, lastKnown);
     this.#columns.unknown ??= new UnknownFields();
     this.#columns.unknown.add(holder, row, from, next);
     return next;

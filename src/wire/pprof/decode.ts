@@ -57,28 +57,28 @@ class Decoder {
       let tag = bytes[at++]!;
       if (tag > 0x7f) {
         at = cursor.readNumber(from, end);
-        tag = cursor.number;
+        tag = cursor.small;
       }
       switch (tag) {
         case 0x12:
           at = cursor.readLength(at, end);
-          this.#samples.read(at - cursor.number, at);
+          this.#samples.read(at - cursor.lo, at);
           break;
         case 0x1a:
           at = cursor.readLength(at, end);
-          this.#symbols.mapping(at - cursor.number, at);
+          this.#symbols.mapping(at - cursor.lo, at);
           break;
         case 0x22:
           at = cursor.readLength(at, end);
-          this.#symbols.location(at - cursor.number, at);
+          this.#symbols.location(at - cursor.lo, at);
           break;
         case 0x2a:
           at = cursor.readLength(at, end);
-          this.#symbols.function(at - cursor.number, at);
+          this.#symbols.function(at - cursor.lo, at);
           break;
         case 0x32:
           at = cursor.readLength(at, end);
-          this.#string(at - cursor.number, at);
+          this.#string(at - cursor.lo, at);
           break;
         default:
           at = this.#rare(tag, from, at, end);
@@ -127,14 +127,14 @@ class Decoder {
       case 0x0a: {
         at = cursor.readLength(at, end);
         const row = columns.sampleTypes.length;
-        columns.sampleTypes.push(this.#valueType(at - cursor.number, at, 'sampleType', row));
+        columns.sampleTypes.push(this.#valueType(at - cursor.lo, at, 'sampleType', row));
         if (row === MAX_SAMPLE_TYPES)
           throw new DecodeError('too_many_elements', `more than ${MAX_SAMPLE_TYPES} sample types`);
         return at;
       }
       case 0x5a:
         at = cursor.readLength(at, end);
-        columns.periodType = this.#valueType(at - cursor.number, at, 'periodType', 0);
+        columns.periodType = this.#valueType(at - cursor.lo, at, 'periodType', 0);
         return at;
       case 0x38:
         at = this.#stringRow(at, end);
@@ -154,26 +154,26 @@ class Decoder {
         return at;
       case 0x48:
         at = cursor.readNumber(at, end);
-        columns.timeNanos = int64(cursor.lo, cursor.hi);
+        columns.timeNanos = int64(cursor.lo >>> 0, cursor.hi);
         return at;
       case 0x50:
         at = cursor.readNumber(at, end);
-        columns.durationNanos = int64(cursor.lo, cursor.hi);
+        columns.durationNanos = int64(cursor.lo >>> 0, cursor.hi);
         return at;
       case 0x60:
         at = cursor.readNumber(at, end);
-        columns.period = int64(cursor.lo, cursor.hi);
+        columns.period = int64(cursor.lo >>> 0, cursor.hi);
         return at;
       case 0x68:
         return this.#comment(at, end);
       case 0x6a: {
         const stop = cursor.readLength(at, end);
-        at = stop - cursor.number;
+        at = stop - cursor.lo;
         while (at < stop) at = this.#comment(at, stop);
         return stop;
       }
       default:
-        return this.#unknown('profile', 0, tag, from, at, end, LAST_FIELD);
+        return this.#unknown('profile', 0, from, end, LAST_FIELD);
     }
   }
 
@@ -184,9 +184,9 @@ class Decoder {
     while (at < end) {
       const from = at;
       at = cursor.readNumber(from, end);
-      const tag = cursor.number;
+      const tag = cursor.small;
       if (tag !== 0x08 && tag !== 0x10) {
-        at = this.#unknown(holder, row, tag, from, at, end, LAST_VALUE_TYPE_FIELD);
+        at = this.#unknown(holder, row, from, end, LAST_VALUE_TYPE_FIELD);
         continue;
       }
       at = this.#stringRow(at, end);
@@ -207,12 +207,13 @@ class Decoder {
   /** Reads a row of the string table into the last number. */
   #stringRow(at: number, end: number): number {
     const next = this.#cursor.readNumber(at, end);
-    if (this.#cursor.number > this.#maxString) this.#maxString = this.#cursor.number;
+    const row = this.#cursor.small;
+    if (row > this.#maxString) this.#maxString = row;
     return next;
   }
 
-  #unknown(holder: Holder, row: number, tag: number, from: number, at: number, end: number, lastKnown: number): number {
-    const next = this.#cursor.skip(tag, at, end, lastKnown);
+  #unknown(holder: Holder, row: number, from: number, end: number, lastKnown: number): number {
+    const next = this.#cursor.skip(from, end, lastKnown);
     this.#columns.unknown ??= new UnknownFields();
     this.#columns.unknown.add(holder, row, from, next);
     return next;

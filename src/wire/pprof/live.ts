@@ -1,4 +1,5 @@
 import type { Columns } from '../../model/columns/columns.ts';
+import type { Strings } from '../../model/columns/strings.ts';
 import { decodePprof } from './decode.ts';
 
 /** Which rows are referred to: 1, or 0 for not; per table. */
@@ -11,29 +12,44 @@ export interface Live {
 
 /**
  * The rows that edited columns may write. A name that was taken out of all stacks must not stay in the tables, so what nothing refers
- * to goes, with two exceptions: what nothing referred to before the edit either stays where the profile has unknown fields, which
- * may refer to it, and mappings stay then anyway, since they say what was loaded. Only then the source is decoded once more.
+ * to goes. Two things stay: mappings that no location ever named, since they say what was loaded; and, where the profile has unknown
+ * fields, which may refer to anything, what nothing referred to before the edit either. Only for these the source is decoded again.
  */
 export function liveRows(columns: Columns): Live {
   const live = referred(columns);
-  const mappingsGone = live.mappings.includes(0);
-  const anyGone = mappingsGone || [live.locations, live.functions, live.strings].some(rows => rows.includes(0));
-  if (!anyGone || (!mappingsGone && !columns.unknown)) return live;
+  keepUnnamedMappings(columns, live.mappings);
+  markStrings(columns, live);
+  if (!columns.unknown || ![live.locations, live.functions, live.strings].some(rows => rows.includes(0))) return live;
   const source = decodePprof(columns.source);
   const before = referred(source);
-  keepUnreferred(live.mappings, before.mappings);
-  if (columns.unknown) {
-    keepUnreferred(live.locations, before.locations);
-    keepUnreferred(live.functions, before.functions);
-    keepUnreferred(live.strings, before.strings);
-  }
-  // What stays names strings.
+  markStrings(source, before);
+  keepUnreferred(live.locations, before.locations);
+  // What stays names other things.
+  markSymbols(columns, live);
+  keepUnreferred(live.functions, before.functions);
   markStrings(columns, live);
+  keepStrings(columns.strings, live.strings, before.strings);
   return live;
+}
+
+/** Locations that went are still there as rows: what they name and nothing else goes with them. */
+function keepUnnamedMappings({ locations, mappings }: Columns, live: Uint8Array): void {
+  if (!live.includes(0)) return;
+  const named = new Uint8Array(mappings.count);
+  for (let row = 1; row < locations.count; row++) named[locations.mapping[row]!] = 1;
+  keepUnreferred(live, named);
 }
 
 function keepUnreferred(live: Uint8Array, before: Uint8Array): void {
   for (let row = 0; row < before.length; row++) if (before[row] === 0) live[row] = 1;
+}
+
+/** As `keepUnreferred`, but a text that goes, goes from every row. */
+function keepStrings(strings: Strings, live: Uint8Array, before: Uint8Array): void {
+  const gone = new Set<string>();
+  for (let row = 0; row < before.length; row++) if (live[row] === 0 && before[row] === 1) gone.add(strings.text(row));
+  for (let row = 0; row < before.length; row++)
+    if (before[row] === 0 && !(gone.size > 0 && gone.has(strings.text(row)))) live[row] = 1;
 }
 
 function referred(columns: Columns): Live {
@@ -49,14 +65,19 @@ function referred(columns: Columns): Live {
     const end = samples.stackEnd[sample]!;
     for (let place = samples.stackStart[sample]!; place < end; place++) live.locations[samples.stack[place]!] = 1;
   }
+  markSymbols(columns, live);
+  return live;
+}
+
+/** Marks the functions and mappings that live locations name. */
+function markSymbols({ locations }: Columns, live: Live): void {
+  const { lines } = locations;
   for (let row = 1; row < locations.count; row++) {
     if (live.locations[row] === 0) continue;
     live.mappings[locations.mapping[row]!] = 1;
     const end = locations.lineEnd[row]!;
-    for (let line = locations.lineStart[row]!; line < end; line++) live.functions[locations.lines.function[line]!] = 1;
+    for (let line = locations.lineStart[row]!; line < end; line++) live.functions[lines.function[line]!] = 1;
   }
-  markStrings(columns, live);
-  return live;
 }
 
 /** Marks the strings that live rows name. */

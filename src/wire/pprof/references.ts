@@ -7,13 +7,22 @@ import { DecodeError } from '../decode-error.ts';
  * 1…n in order, those are the rows; otherwise a second pass over the column looks each up.
  */
 export class References {
-  /** Highest id named; rounded above 2^53. */
+  /** Highest of the ids below 2^31. */
   max = 0;
+  /** Whether larger ones were named. */
+  #large = false;
   /** Where the column has ids of more than 32 bits, and their high halves; in order. */
   #wide: { readonly places: Rows; readonly highs: Rows } | undefined;
 
-  note(place: number, id: number, hi: number): void {
-    if (id > this.max) this.max = id;
+  /** Notes the id that goes to a place of the column; 0 is none. */
+  note(place: number, lo: number, hi: number): void {
+    if (hi === 0 && lo >= 0) {
+      if (lo > this.max) this.max = lo;
+    } else this.#noteLarge(place, hi);
+  }
+
+  #noteLarge(place: number, hi: number): void {
+    this.#large = true;
     if (hi === 0) return;
     this.#wide ??= { places: new Rows(), highs: new Rows() };
     this.#wide.places.push(place);
@@ -25,18 +34,21 @@ export class References {
    * @throws DecodeError bad_reference
    */
   resolve(column: Uint32Array, from: number, to: number, ids: Ids, who: string): void {
-    if (this.max > ids.max) throw new DecodeError('bad_reference', `${who} that does not exist`);
-    if (ids.sequential) return;
+    const dangling = () => new DecodeError('bad_reference', `${who} that does not exist`);
+    if (ids.sequential) {
+      if (this.#large || this.max >= ids.count) throw dangling();
+      return;
+    }
     const wide = this.#wide;
     let nextWide = 0;
     for (let place = from; place < to; place++) {
       const lo = column[place]!;
       let hi = 0;
-      if (wide && wide.places.items[nextWide] === place && nextWide < wide.places.length)
+      if (wide && nextWide < wide.places.length && wide.places.items[nextWide] === place)
         hi = wide.highs.items[nextWide++]!;
       if (lo === 0 && hi === 0) continue;
       const row = ids.rowOf(lo, hi);
-      if (row === 0) throw new DecodeError('bad_reference', `${who} that does not exist`);
+      if (row === 0) throw dangling();
       column[place] = row;
     }
   }

@@ -1,6 +1,6 @@
 import type { Summary, ValueType } from '../../model/summary.ts';
 import { DecodeError } from '../decode-error.ts';
-import { int64, Reader } from '../protobuf.ts';
+import { Reader } from '../protobuf.ts';
 import type { IdSet } from './id-set.ts';
 import { type ValueTypeAt, Walk } from './walk.ts';
 
@@ -25,9 +25,9 @@ export function scanPprof(raw: Uint8Array): Summary {
   return {
     types: types.map((at, column) => ({ ...named(at), total: walk.totals.value(column) })),
     ...(periodType && { periodType: named(periodType) }),
-    period: int64(...walk.period),
-    startNs: int64(...walk.startNs),
-    durationNs: int64(...walk.durationNs),
+    period: walk.period,
+    startNs: walk.startNs,
+    durationNs: walk.durationNs,
     samples: walk.samples,
     locations: walk.locations.size,
     functions: walk.functions.size,
@@ -51,7 +51,7 @@ function check(walk: Walk): void {
 
 /** Whether the highest id named settles that all exist. */
 function settles(ids: IdSet, max: number, who: string): boolean {
-  if (max > ids.max) throw new DecodeError('bad_reference', `${who} that does not exist`);
+  if (ids.dense && max > ids.max) throw new DecodeError('bad_reference', `${who} that does not exist`);
   return ids.dense;
 }
 

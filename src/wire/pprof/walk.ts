@@ -1,19 +1,13 @@
-// The walk over an inflated pprof. Tags and short numbers are read in place, without a call and without an object; what is rare
-// (numbers of more than 4 bytes, unknown fields, long tags) goes through a Reader. Every read is checked against the end of its
-// message, and no message reaches beyond the one that holds it.
+// The walk over an inflated pprof. Tags and short numbers are read in place, without a call and without an object; the rest goes
+// through a Cursor. Every read is checked against the end of its message, and no message reaches beyond the one that holds it.
 import { isUtf8 } from 'node:buffer';
 import { DecodeError } from '../decode-error.ts';
-import { BYTES, fieldTooLong, numberCut, Reader, VARINT } from '../protobuf.ts';
+import { int64, numberCut, VARINT } from '../protobuf.ts';
 import { AsciiCheck } from './ascii.ts';
+import { Cursor, short, shortBytes } from './cursor.ts';
 import { IdSet } from './id-set.ts';
+import { MAX_DETAILS, MAX_ELEMENTS, MAX_IDS, MAX_SAMPLE_TYPES } from './limits.ts';
 import { Totals } from './total.ts';
-
-/** Samples, or strings. The largest real profiles have some 100 000. */
-const MAX_ELEMENTS = 4_000_000;
-/** Locations, functions, or mappings. Fewer, since an id that is neither small nor in order costs up to 32 bytes here. */
-const MAX_IDS = 1_000_000;
-/** Columns of values. Real profiles have up to 8. */
-export const MAX_SAMPLE_TYPES = 256;
 
 // Tags of perftools.profiles.Profile: field number × 8 + wire type.
 const SAMPLE_TYPE = 0x0a;
@@ -31,7 +25,8 @@ const PERIOD = 0x60;
 const COMMENT = 0x68;
 const COMMENTS = 0x6a;
 const DEFAULT_SAMPLE_TYPE = 0x70;
-const LAST_FIELD = 14;
+const DOC_URL = 0x78;
+const LAST_FIELD = 15;
 
 // Messages of numbers: which fields name a string (one bit per field number), and the last field that the schema has.
 interface Numbers {
@@ -46,14 +41,11 @@ const MAPPING_FIELDS: Numbers = { strings: 0b1100000, last: 10 };
 const reference = (message: string) => new DecodeError('bad_reference', message);
 const tooMany = (max: number, what: string) => new DecodeError('too_many_elements', `more than ${max} ${what}`);
 
-/** String indexes of a value type; above every table when they are negative. */
+/** String indexes of a value type; HUGE when they are above every table. */
 export interface ValueTypeAt {
   type: number;
   unit: number;
 }
-
-/** A signed 64-bit number: low and high half. */
-type Halves = readonly [number, number];
 
 /**
  * One walk notes everything: ids, sums, and the highest id and string index that anything refers to. Where ids turn out to be
@@ -66,79 +58,77 @@ export class Walk {
   readonly types: ValueTypeAt[] = [];
   readonly totals = new Totals(MAX_SAMPLE_TYPES);
   periodType: ValueTypeAt | undefined;
-  period: Halves = [0, 0];
-  startNs: Halves = [0, 0];
-  durationNs: Halves = [0, 0];
+  period = 0n;
+  startNs = 0n;
+  durationNs = 0n;
   samples = 0;
   strings = 0;
   /** Where the first string's field begins. */
   stringsAt = 0;
   /** Values per sample; undefined without samples. */
   values: number | undefined;
+  /** The highest that anything refers to; HUGE for all from 2^31 on. */
   maxString = 0;
   maxLocation = 0;
   maxFunction = 0;
   maxMapping = 0;
 
   readonly #bytes: Uint8Array;
-  readonly #reader: Reader;
+  readonly #cursor: Cursor;
   readonly #ascii: AsciiCheck;
-  /** Up to here 4 bytes can be read without looking at the end of the buffer. */
-  readonly #roomy: number;
-  /** The last number: as a double, rounded above 2^53, and its halves. */
-  #number = 0;
-  #lo = 0;
-  #hi = 0;
+  #labels = 0;
+  #lines = 0;
+  #comments = 0;
   /** Second walk: look references up. */
   #exact = false;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#reader = new Reader(bytes);
+    this.#cursor = new Cursor(bytes);
     this.#ascii = new AsciiCheck(bytes);
-    this.#roomy = bytes.length - 3;
   }
 
   /** @throws DecodeError bad_protobuf, bad_reference, bad_string, duplicate_id, string_table, too_many_elements, value_count */
   run(): void {
     const bytes = this.#bytes;
+    const cursor = this.#cursor;
     const end = bytes.length;
     let at = 0;
     while (at < end) {
       const from = at;
       let tag = bytes[at++]!;
       if (tag > 0x7f) {
-        at = this.#readNumber(from, end);
-        tag = this.#number;
+        at = cursor.readNumber(from, end);
+        tag = cursor.small;
       }
       switch (tag) {
         case SAMPLE:
           if (++this.samples > MAX_ELEMENTS) throw tooMany(MAX_ELEMENTS, 'samples');
-          at = this.#readLength(at, end);
-          this.#sample(at - this.#number, at);
+          at = cursor.readLength(at, end);
+          this.#sample(at - cursor.lo, at);
           break;
         case LOCATION:
-          at = this.#readLength(at, end);
-          this.#location(at - this.#number, at);
+          at = cursor.readLength(at, end);
+          this.#location(at - cursor.lo, at);
           this.#addId(this.locations, 'location');
           break;
         case FUNCTION:
-          at = this.#readLength(at, end);
-          this.#numbers(at - this.#number, at, FUNCTION_FIELDS);
+          at = cursor.readLength(at, end);
+          this.#numbers(at - cursor.lo, at, FUNCTION_FIELDS);
           this.#addId(this.functions, 'function');
           break;
         case MAPPING:
-          at = this.#readLength(at, end);
-          this.#numbers(at - this.#number, at, MAPPING_FIELDS);
+          at = cursor.readLength(at, end);
+          this.#numbers(at - cursor.lo, at, MAPPING_FIELDS);
           this.#addId(this.mappings, 'mapping');
           break;
         case STRING_TABLE:
           if (this.strings === 0) this.stringsAt = from;
-          at = this.#readLength(at, end);
-          this.#string(at - this.#number, at);
+          at = cursor.readLength(at, end);
+          this.#string(at - cursor.lo, at);
           break;
         default:
-          at = this.#rare(tag, at, end);
+          at = this.#rare(tag, from, at, end);
       }
     }
   }
@@ -146,98 +136,115 @@ export class Walk {
   /** Looks up every id that samples, locations and lines name. Only after `run`. @throws DecodeError bad_reference */
   checkReferences(): void {
     this.#exact = true;
-    const reader = new Reader(this.#bytes);
-    while (reader.next()) {
-      const { field } = reader;
-      if (field !== 2 && field !== 4) {
-        reader.skip();
+    this.#labels = this.#lines = 0;
+    const bytes = this.#bytes;
+    const cursor = this.#cursor;
+    const end = bytes.length;
+    for (let at = 0; at < end; ) {
+      const from = at;
+      at = cursor.readNumber(at, end);
+      const tag = cursor.small;
+      if (tag !== SAMPLE && tag !== LOCATION) {
+        at = cursor.skip(from, end, 0);
         continue;
       }
-      const length = reader.length();
-      if (field === 2) this.#sample(reader.at, reader.at + length);
-      else this.#location(reader.at, reader.at + length);
-      reader.at += length;
+      at = cursor.readLength(at, end);
+      if (tag === SAMPLE) this.#sample(at - cursor.lo, at);
+      else this.#location(at - cursor.lo, at);
     }
   }
 
-  #rare(tag: number, start: number, end: number): number {
+  #rare(tag: number, from: number, start: number, end: number): number {
+    const cursor = this.#cursor;
     let at = start;
     switch (tag) {
       case SAMPLE_TYPE:
       case PERIOD_TYPE: {
-        at = this.#readLength(at, end);
-        const valueType = this.#valueType(at - this.#number, at);
+        at = cursor.readLength(at, end);
+        const valueType = this.#valueType(at - cursor.lo, at);
         if (tag === PERIOD_TYPE) this.periodType = valueType;
         else if (this.types.push(valueType) > MAX_SAMPLE_TYPES) throw tooMany(MAX_SAMPLE_TYPES, 'sample types');
         return at;
       }
       case TIME_NANOS:
-        at = this.#readNumber(at, end);
-        this.startNs = [this.#lo, this.#hi];
+        at = cursor.readNumber(at, end);
+        this.startNs = int64(cursor.lo >>> 0, cursor.hi);
         return at;
       case DURATION_NANOS:
-        at = this.#readNumber(at, end);
-        this.durationNs = [this.#lo, this.#hi];
+        at = cursor.readNumber(at, end);
+        this.durationNs = int64(cursor.lo >>> 0, cursor.hi);
         return at;
       case PERIOD:
-        at = this.#readNumber(at, end);
-        this.period = [this.#lo, this.#hi];
+        at = cursor.readNumber(at, end);
+        this.period = int64(cursor.lo >>> 0, cursor.hi);
         return at;
       case DROP_FRAMES:
       case KEEP_FRAMES:
       case DEFAULT_SAMPLE_TYPE:
-      case COMMENT:
-        at = this.#readNumber(at, end);
-        this.#noteString();
+      case DOC_URL:
+        at = cursor.readNumber(at, end);
+        this.#noteString(cursor.small);
         return at;
+      case COMMENT:
+        return this.#comment(at, end);
       case COMMENTS: {
-        const stop = this.#readLength(at, end);
-        for (at = stop - this.#number; at < stop; this.#noteString()) at = this.#readNumber(at, stop);
+        const stop = cursor.readLength(at, end);
+        for (at = stop - cursor.lo; at < stop; ) at = this.#comment(at, stop);
         return stop;
       }
       default:
-        return this.#skip(tag, at, end, LAST_FIELD);
+        return cursor.skip(from, end, LAST_FIELD);
     }
+  }
+
+  #comment(at: number, end: number): number {
+    if (++this.#comments > MAX_DETAILS) throw tooMany(MAX_DETAILS, 'comments');
+    const next = this.#cursor.readNumber(at, end);
+    this.#noteString(this.#cursor.small);
+    return next;
   }
 
   #sample(start: number, end: number): void {
     const bytes = this.#bytes;
+    const cursor = this.#cursor;
     let values = 0;
     let at = start;
     while (at < end) {
+      const from = at;
       let tag = bytes[at++]!;
       if (tag > 0x7f) {
-        at = this.#readNumber(at - 1, end);
-        tag = this.#number;
+        at = cursor.readNumber(from, end);
+        tag = cursor.small;
       }
       switch (tag) {
         case 0x0a: {
-          const stop = this.#readLength(at, end);
-          this.#locationIds(stop - this.#number, stop);
+          const stop = cursor.readLength(at, end);
+          this.#locationIds(stop - cursor.lo, stop);
           at = stop;
           break;
         }
         case 0x12: {
-          const stop = this.#readLength(at, end);
-          at = stop - this.#number;
+          const stop = cursor.readLength(at, end);
+          at = stop - cursor.lo;
           while (at < stop) at = this.#value(at, stop, values++);
           break;
         }
         case 0x1a: {
-          const stop = this.#readLength(at, end);
-          this.#numbers(stop - this.#number, stop, LABEL);
+          if (++this.#labels > MAX_DETAILS) throw tooMany(MAX_DETAILS, 'labels');
+          const stop = cursor.readLength(at, end);
+          this.#numbers(stop - cursor.lo, stop, LABEL);
           at = stop;
           break;
         }
         case 0x08:
-          at = this.#readNumber(at, end);
+          at = cursor.readNumber(at, end);
           this.#noteLocation();
           break;
         case 0x10:
           at = this.#value(at, end, values++);
           break;
         default:
-          at = this.#skip(tag, at, end, 3);
+          at = cursor.skip(from, end, 3);
       }
     }
     if (this.values === undefined) this.values = values;
@@ -248,167 +255,187 @@ export class Walk {
   /** A packed list: more than half the bytes of a typical profile. */
   #locationIds(start: number, end: number): void {
     const bytes = this.#bytes;
-    const roomy = this.#exact ? start : Math.min(end, this.#roomy);
+    const cursor = this.#cursor;
+    const roomy = this.#exact ? start : Math.min(end, cursor.roomyEnd);
     let max = this.maxLocation;
     let at = start;
     while (at < roomy) {
-      let id = bytes[at]!;
-      let size = 1;
-      if (id > 0x7f) {
-        const second = bytes[at + 1]!;
-        id = (id & 0x7f) | ((second & 0x7f) << 7);
-        size = 2;
-        if (second > 0x7f) {
-          const third = bytes[at + 2]!;
-          id |= (third & 0x7f) << 14;
-          size = 3;
-          if (third > 0x7f) {
-            at = this.#readNumber(at, end);
-            this.#noteLocation();
-            continue;
-          }
-        }
+      const id = short(bytes, at);
+      if (id > 0) {
+        if (id > max) max = id;
+        at += shortBytes(id);
+        continue;
       }
-      if (id === 0) throw reference('a sample names location 0');
-      if (id > max) max = id;
-      at += size;
+      at = cursor.readNumber(at, end);
+      this.#noteLocation();
     }
     if (max > this.maxLocation) this.maxLocation = max;
     if (at > end) throw numberCut();
     while (at < end) {
-      at = this.#readNumber(at, end);
+      at = cursor.readNumber(at, end);
       this.#noteLocation();
     }
   }
 
   #noteLocation(): void {
-    if (this.#number === 0) throw reference('a sample names location 0');
-    if (this.#number > this.maxLocation) this.maxLocation = this.#number;
-    if (this.#exact && !this.locations.has(this.#lo, this.#hi))
+    const { lo, hi, small } = this.#cursor;
+    if (small === 0) throw reference('a sample names location 0');
+    if (small > this.maxLocation) this.maxLocation = small;
+    if (this.#exact && !this.locations.has(lo >>> 0, hi >>> 0))
       throw reference('a sample names a location that does not exist');
   }
 
   /** Adds the number at `at` to its column; returns where it ends. */
   #value(at: number, end: number, column: number): number {
-    const next = this.#readNumber(at, end);
+    const cursor = this.#cursor;
+    const next = cursor.readNumber(at, end);
     if (column >= MAX_SAMPLE_TYPES)
       throw new DecodeError('value_count', `a sample has more than ${MAX_SAMPLE_TYPES} values`);
     if (!this.#exact) {
-      if (this.#hi === 0) this.totals.add(column, this.#lo);
-      else this.totals.addHalves(column, this.#lo, this.#hi);
+      if (cursor.hi === 0 && cursor.lo >= 0) this.totals.add(column, cursor.lo);
+      else this.totals.addHalves(column, cursor.lo >>> 0, cursor.hi >>> 0);
     }
     return next;
   }
 
   /** Leaves the id as the last number. */
   #location(start: number, end: number): void {
+    const bytes = this.#bytes;
+    const cursor = this.#cursor;
     let lo = 0;
     let hi = 0;
     let at = start;
     while (at < end) {
-      let tag = this.#bytes[at++]!;
+      const from = at;
+      let tag = bytes[at++]!;
       if (tag > 0x7f) {
-        at = this.#readNumber(at - 1, end);
-        tag = this.#number;
+        at = cursor.readNumber(from, end);
+        tag = cursor.small;
       }
       switch (tag) {
         case 0x08:
-          at = this.#readNumber(at, end);
-          lo = this.#lo;
-          hi = this.#hi;
+          at = cursor.readNumber(at, end);
+          lo = cursor.lo;
+          hi = cursor.hi;
           break;
-        case 0x10:
-          at = this.#readNumber(at, end);
-          if (this.#number > this.maxMapping) this.maxMapping = this.#number;
+        case 0x10: {
+          at = cursor.readNumber(at, end);
+          const mapping = cursor.small;
+          if (mapping > this.maxMapping) this.maxMapping = mapping;
           // 0 means: no mapping.
-          if (this.#exact && this.#number !== 0 && !this.mappings.has(this.#lo, this.#hi))
+          if (this.#exact && mapping !== 0 && !this.mappings.has(cursor.lo >>> 0, cursor.hi >>> 0))
             throw reference('a location names a mapping that does not exist');
           break;
+        }
         case 0x18:
         case 0x28:
-          at = this.#readNumber(at, end);
+          at = cursor.readNumber(at, end);
           break;
         case 0x22: {
-          const stop = this.#readLength(at, end);
-          this.#line(stop - this.#number, stop);
+          if (++this.#lines > MAX_DETAILS) throw tooMany(MAX_DETAILS, 'lines');
+          const stop = cursor.readLength(at, end);
+          this.#line(stop - cursor.lo, stop);
           at = stop;
           break;
         }
         default:
-          at = this.#skip(tag, at, end, 5);
+          at = cursor.skip(from, end, 5);
       }
     }
-    this.#lo = lo;
-    this.#hi = hi;
+    cursor.lo = lo;
+    cursor.hi = hi;
   }
 
   #line(start: number, end: number): void {
+    const bytes = this.#bytes;
+    const cursor = this.#cursor;
     let at = start;
     while (at < end) {
-      let tag = this.#bytes[at++]!;
+      const from = at;
+      let tag = bytes[at++]!;
       if (tag > 0x7f) {
-        at = this.#readNumber(at - 1, end);
-        tag = this.#number;
+        at = cursor.readNumber(from, end);
+        tag = cursor.small;
       }
       if (tag === 0x08) {
-        at = this.#readNumber(at, end);
-        if (this.#number > this.maxFunction) this.maxFunction = this.#number;
+        at = cursor.readNumber(at, end);
+        const fn = cursor.small;
+        if (fn > this.maxFunction) this.maxFunction = fn;
         // 0 means: no function.
-        if (this.#exact && this.#number !== 0 && !this.functions.has(this.#lo, this.#hi))
+        if (this.#exact && fn !== 0 && !this.functions.has(cursor.lo >>> 0, cursor.hi >>> 0))
           throw reference('a line names a function that does not exist');
-      } else if (tag === 0x10 || tag === 0x18) at = this.#readNumber(at, end);
-      else at = this.#skip(tag, at, end, 3);
+      } else if (tag === 0x10 || tag === 0x18) at = cursor.readNumber(at, end);
+      else at = cursor.skip(from, end, 3);
     }
   }
 
   /** A message of numbers only, some of which name strings. Leaves field 1 as the last number: the id, where there is one. */
   #numbers(start: number, end: number, { strings, last }: Numbers): void {
+    const bytes = this.#bytes;
+    const cursor = this.#cursor;
+    const roomy = end <= cursor.roomyEnd;
     let lo = 0;
     let hi = 0;
     let at = start;
     while (at < end) {
-      let tag = this.#bytes[at++]!;
+      const from = at;
+      let tag = bytes[at++]!;
       if (tag > 0x7f) {
-        at = this.#readNumber(at - 1, end);
-        tag = this.#number;
+        at = cursor.readNumber(from, end);
+        tag = cursor.small;
       }
       if (tag < 8 || tag > 0x7f || (tag & 7) !== VARINT) {
-        at = this.#skip(tag, at, end, last);
+        at = cursor.skip(from, end, last);
         continue;
       }
-      at = this.#readNumber(at, end);
-      if (tag === 0x08) {
-        lo = this.#lo;
-        hi = this.#hi;
+      let value = roomy ? short(bytes, at) : -1;
+      if (value >= 0) {
+        at += shortBytes(value);
+        if (tag === 0x08) {
+          lo = value;
+          hi = 0;
+        }
+      } else {
+        at = cursor.readNumber(at, end);
+        value = cursor.small;
+        if (tag === 0x08) {
+          lo = cursor.lo;
+          hi = cursor.hi;
+        }
       }
-      if (strings & (1 << (tag >>> 3))) this.#noteString();
+      if (strings & (1 << (tag >>> 3))) this.#noteString(value);
     }
-    this.#lo = lo;
-    this.#hi = hi;
+    if (at > end) throw numberCut();
+    cursor.lo = lo;
+    cursor.hi = hi;
   }
 
   #valueType(start: number, end: number): ValueTypeAt {
-    this.#numbers(start, end, VALUE_TYPE);
+    const cursor = this.#cursor;
     const valueType = { type: 0, unit: 0 };
-    const reader = new Reader(this.#bytes, start, end);
-    while (reader.next()) {
-      if (reader.field > 2) {
-        reader.skip();
-        continue;
+    this.#numbers(start, end, VALUE_TYPE);
+    for (let at = start; at < end; ) {
+      const from = at;
+      at = cursor.readNumber(at, end);
+      const tag = cursor.small;
+      if (tag !== 0x08 && tag !== 0x10) at = cursor.skip(from, end, 0);
+      else {
+        at = cursor.readNumber(at, end);
+        valueType[tag === 0x08 ? 'type' : 'unit'] = cursor.small;
       }
-      reader.varint();
-      valueType[reader.field === 1 ? 'type' : 'unit'] = reader.hi === 0 ? reader.lo : Number.POSITIVE_INFINITY;
     }
     return valueType;
   }
 
-  #noteString(): void {
-    if (this.#number > this.maxString) this.maxString = this.#number;
+  #noteString(row: number): void {
+    if (row > this.maxString) this.maxString = row;
   }
 
   #addId(ids: IdSet, what: string): void {
-    if (this.#lo === 0 && this.#hi === 0) throw reference(`a ${what} has the reserved id 0`);
-    if (!ids.add(this.#lo, this.#hi)) throw new DecodeError('duplicate_id', `two ${what}s have the same id`);
+    const lo = this.#cursor.lo >>> 0;
+    const hi = this.#cursor.hi >>> 0;
+    if (lo === 0 && hi === 0) throw reference(`a ${what} has the reserved id 0`);
+    if (!ids.add(lo, hi)) throw new DecodeError('duplicate_id', `two ${what}s have the same id`);
     if (ids.size > MAX_IDS) throw tooMany(MAX_IDS, `${what}s`);
   }
 
@@ -417,67 +444,5 @@ export class Walk {
     if (++this.strings > MAX_ELEMENTS) throw tooMany(MAX_ELEMENTS, 'strings');
     if (!this.#ascii.holds(start, end) && !isUtf8(this.#bytes.subarray(start, end)))
       throw new DecodeError('bad_string', 'a string is not valid UTF-8');
-  }
-
-  /** Reads a length into the last number and returns the end of what it spans. */
-  #readLength(at: number, end: number): number {
-    const next = this.#readNumber(at, end);
-    if (this.#number > end - next) throw fieldTooLong();
-    return next + this.#number;
-  }
-
-  /** Reads a varint into the last number and returns where it ends. */
-  #readNumber(at: number, end: number): number {
-    if (at < end) {
-      const bytes = this.#bytes;
-      const first = bytes[at]!;
-      if (first < 0x80) {
-        this.#number = this.#lo = first;
-        this.#hi = 0;
-        return at + 1;
-      }
-      if (at + 4 <= end) {
-        const second = bytes[at + 1]!;
-        let value = (first & 0x7f) | ((second & 0x7f) << 7);
-        let size = 2;
-        if (second > 0x7f) {
-          const third = bytes[at + 2]!;
-          value |= (third & 0x7f) << 14;
-          size = 3;
-          if (third > 0x7f) {
-            const fourth = bytes[at + 3]!;
-            if (fourth > 0x7f) return this.#readLong(at, end);
-            value |= fourth << 21;
-            size = 4;
-          }
-        }
-        this.#number = this.#lo = value;
-        this.#hi = 0;
-        return at + size;
-      }
-    }
-    return this.#readLong(at, end);
-  }
-
-  #readLong(at: number, end: number): number {
-    const reader = this.#reader;
-    reader.at = at;
-    reader.end = end;
-    reader.varint();
-    this.#lo = reader.lo;
-    this.#hi = reader.hi;
-    this.#number = reader.hi * 4294967296 + reader.lo;
-    return reader.at;
-  }
-
-  /** Passes over a field that nobody asked for; known fields up to `lastKnown` only come here with the wrong wire type. */
-  #skip(tag: number, at: number, end: number, lastKnown: number): number {
-    const reader = this.#reader;
-    reader.at = at;
-    reader.end = end;
-    reader.setTag(tag);
-    if (reader.field <= lastKnown) reader.expect(reader.type === BYTES ? VARINT : BYTES);
-    reader.skip();
-    return reader.at;
   }
 }

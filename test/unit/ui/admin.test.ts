@@ -29,6 +29,7 @@ function ask(
       state: options.ready === false ? 'starting' : 'running',
     }),
     metrics: async () => ({ contentType: 'text/plain', body: 'flamegate_up 1\n' }),
+    queues: () => [],
     endpoint: 'gateway.internal:13133',
     ...(options.token !== undefined && { token: new Secret(options.token) }),
   });

@@ -1,7 +1,8 @@
 // A batch as a queue file keeps it: what describes it as JSON, and its bytes one after another.
-import type { Attributes, Plain } from '../../../model/attributes.ts';
-import { BatchId, bytesOf, type Dialect, type Profile } from '../../../model/batch.ts';
+import { type Attributes, labelText, type Plain } from '../../../model/attributes.ts';
+import { BatchId, bytesOf, type Dialect, type Profile, type Signal } from '../../../model/batch.ts';
 import type { Encoding, Form, Origin, Payload } from '../../../model/payload.ts';
+import type { ProfileView } from '../operations.ts';
 import type { AnyBatch } from '../store.ts';
 
 /** Payloads and parts name their bytes by number; summaries are not kept, they cost less to compute than to trust. */
@@ -112,6 +113,48 @@ export function decodeBatch(id: string, meta: string, bytes: Uint8Array): AnyBat
       payload: payloads[payload]!,
       part,
       ...(origin && { origin: { ...rest, ...(bytesByName && { parts: bytesByName }) } }),
+    };
+  });
+  return { ...head, signal: 'profiles', profiles };
+}
+
+/** A batch without its bytes. */
+export interface Description {
+  readonly signal: Signal;
+  readonly tenant: string;
+  readonly dialect: Dialect;
+  readonly receivedMs: number;
+  /** Of all bodies. */
+  readonly bytes: number;
+  readonly profiles: readonly ProfileView[];
+}
+
+/** What `meta` says, and where in the bytes each payload lies. @throws Error when the JSON is none of ours */
+export function describeBatch(meta: string): Description {
+  const stored = JSON.parse(meta) as StoredBatch;
+  const { tenant, dialect, receivedMs, lengths } = stored;
+  const starts = lengths.map((_length, n) => lengths.slice(0, n).reduce((sum, length) => sum + length, 0));
+  const bytes = lengths.reduce((sum, length) => sum + length, 0);
+  const head = { tenant, dialect, receivedMs, bytes };
+  const place = (body: number) => {
+    if (!(body in lengths)) throw new Error(`it names body ${body} of ${lengths.length}`);
+    return { at: starts[body]!, bytes: lengths[body]! };
+  };
+  if (stored.points) return { ...head, signal: 'metrics', profiles: [] };
+  if (stored.trace) {
+    const { form, encoding, body } = stored.trace;
+    return { ...head, signal: 'traces', profiles: [{ labels: {}, form, encoding, part: 0, ...place(body) }] };
+  }
+  const profiles = stored.profiles!.map(({ attributes, payload, part, origin }): ProfileView => {
+    const { form, encoding, body } = stored.payloads![payload]!;
+    const labels: Record<string, string> = {};
+    for (const [name, value] of mapOf(attributes)) labels[name] = labelText(value) ?? '';
+    const { parts, ...rest } = origin ?? { door: '' };
+    const placed = parts && Object.fromEntries(Object.entries(parts).map(([name, at]) => [name, place(at)] as const));
+    return {
+      ...{ labels, form, encoding, part },
+      ...place(body),
+      ...(origin && { origin: { ...rest, ...(placed && { parts: placed }) } }),
     };
   });
   return { ...head, signal: 'profiles', profiles };

@@ -1,48 +1,26 @@
-// The queue file: SQLite, one writer. Everything that knows SQL is here, so that the running gateway and the command line agree.
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+// Everything that knows SQL is here, so that the running gateway and the command line agree.
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
+import type { Selection, Tally } from '../operations.ts';
 import type { Death, Op, StoredEntry } from './messages.ts';
+import { openSqlite, PAGE_BYTES, pragma, WAL_BYTES } from './schema.ts';
 
-/** Raised with each change of the tables; `MIGRATIONS[n]` brings version n to n + 1. */
-export const SCHEMA_VERSION = 1;
-const MIGRATIONS: readonly string[] = [
-  `CREATE TABLE info (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-   CREATE TABLE payload (
-     id INTEGER PRIMARY KEY, batch TEXT NOT NULL, crc INTEGER NOT NULL, meta TEXT NOT NULL, body BLOB NOT NULL);
-   CREATE TABLE entry (
-     id INTEGER PRIMARY KEY, payload INTEGER NOT NULL, queue TEXT NOT NULL, bytes INTEGER NOT NULL, items INTEGER NOT NULL,
-     stored_ms INTEGER NOT NULL, attempts INTEGER NOT NULL, first_try_ms INTEGER, due_ms INTEGER NOT NULL,
-     dead_ms INTEGER, reason TEXT, message TEXT);
-   CREATE INDEX entry_payload ON entry (payload);
-   CREATE INDEX entry_dead ON entry (dead_ms) WHERE dead_ms IS NOT NULL;`,
-];
-/** `flmg`: tells `file` and us whose database it is. */
-const APPLICATION_ID = 0x666c6d67;
-/** A profile of 20 KB then takes 2 pages instead of 6, which halves the cost of storing it (test/bench/README.md). */
-const PAGE_BYTES = 16 * 1024;
-/** Log that is written before it is moved into the file. More would save little and hold up a commit for longer: 16 MiB take about 50 ms. */
-const WAL_BYTES = 16 * 1024 * 1024;
-const CACHE_KIB = 16 * 1024;
-
-/** A queue file that cannot be used as it is. */
-export class QueueFileError extends Error {
-  /** `in_use` by another process, `newer` than this program, `foreign`: not ours, `corrupt`. */
-  readonly reason: 'in_use' | 'newer' | 'foreign' | 'corrupt' | 'io';
-  constructor(reason: QueueFileError['reason'], message: string, cause?: unknown) {
-    super(message, { cause });
-    this.reason = reason;
-  }
-}
-
-/** An entry that will not be delivered. */
-export interface DeadLetter extends StoredEntry {
-  readonly deadMs: number;
-  readonly reason: string;
-  readonly message: string;
+/** An entry as the file has it; the last three are null while it is to be delivered. */
+export interface FileEntry extends StoredEntry {
+  readonly deadMs: number | null;
+  readonly reason: string | null;
+  readonly message: string | null;
 }
 
 const ENTRY_COLUMNS =
   'id, payload, queue, bytes, items, stored_ms AS storedMs, attempts, first_try_ms AS firstTryMs, due_ms AS dueMs';
+const FILE_ENTRY_COLUMNS = `${ENTRY_COLUMNS}, dead_ms AS deadMs, reason, message`;
+/** Entries that one question looks at: about 3 ms of the thread that also writes what comes in. */
+const PAGE_ENTRIES = 5_000;
+/** A bounded stretch of the table, from an id on. */
+const STRETCH = `(SELECT * FROM entry WHERE id > ? ORDER BY id LIMIT ${PAGE_ENTRIES})`;
+
+type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };
 
 export class QueueDatabase {
   readonly #db: DatabaseSync;
@@ -57,36 +35,11 @@ export class QueueDatabase {
    * @throws QueueFileError
    */
   static open(file: string, sync: 'full' | 'normal'): QueueDatabase {
-    let db: DatabaseSync | undefined;
-    try {
-      db = new DatabaseSync(file);
-      db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES};`);
-      const fresh = pragma(db, 'schema_version') === 0 && pragma(db, 'application_id') === 0;
-      const version = pragma(db, 'user_version');
-      const ours = pragma(db, 'application_id') === APPLICATION_ID;
-      // The header is one flipped bit away from saying something else; the table tells a damaged file from another one.
-      if (!fresh && (!ours || version !== SCHEMA_VERSION) && schemaIn(db) === SCHEMA_VERSION)
-        throw new QueueFileError('corrupt', `${file}: its header is damaged`);
-      if (!fresh && !ours) throw new QueueFileError('foreign', `${file} is a database of another program`);
-      if (version > SCHEMA_VERSION)
-        throw new QueueFileError(
-          'newer',
-          `${file} was written by a newer flamegate (schema ${version}, this one knows ${SCHEMA_VERSION}); use that one, or move the file away`,
-        );
-      db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${sync.toUpperCase()}; PRAGMA temp_store = MEMORY;
-        PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${WAL_BYTES / PAGE_BYTES};
-        PRAGMA journal_size_limit = ${WAL_BYTES};`);
-      db.exec('BEGIN IMMEDIATE');
-      for (let from = version; from < SCHEMA_VERSION; from++) db.exec(MIGRATIONS[from]!);
-      db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION};
-        INSERT OR REPLACE INTO info VALUES ('schema', ${SCHEMA_VERSION}); COMMIT`);
-      const sound = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-      if (sound.quick_check !== 'ok') throw new QueueFileError('corrupt', `${file}: ${sound.quick_check}`);
-      return new QueueDatabase(db);
-    } catch (error) {
-      db?.close();
-      throw error instanceof QueueFileError ? error : classified(file, error);
-    }
+    return new QueueDatabase(openSqlite(file, sync));
+  }
+
+  get isOpen(): boolean {
+    return this.#db.isOpen;
   }
 
   close(): void {
@@ -109,12 +62,28 @@ export class QueueDatabase {
   /** @param dead the entries are dead letters from the start */
   put(id: number, batch: string, meta: string, body: Uint8Array, entries: readonly StoredEntry[], dead?: Death): void {
     this.#run('INSERT INTO payload VALUES (?, ?, ?, ?, ?)', id, batch, checksum(meta, body), meta, body);
-    for (const { id: entry, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs } of entries)
-      this.#run(
-        'INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-        ...[entry, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs],
-        ...[dead?.atMs ?? null, dead?.reason ?? null, dead?.message ?? null],
-      );
+    for (const entry of entries) this.insert(entry, dead);
+  }
+
+  /** One more entry for a payload that is there. */
+  insert(entry: StoredEntry, dead?: Death): void {
+    const { id, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs } = entry;
+    this.#run(
+      'INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      ...[id, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs],
+      ...[dead?.atMs ?? null, dead?.reason ?? null, dead?.message ?? null],
+    );
+  }
+
+  /** Notes which queue took which batch, one row for all of a transaction: rows at the end of a table cost the least. */
+  remember(keys: Iterable<string>, storedMs: number): void {
+    this.#run('INSERT INTO recent (stored_ms, keys) VALUES (?, ?)', storedMs, [...keys].join('\n'));
+  }
+
+  /** Deletes what was remembered before; rows are in the order of their time, so that only old ones are read. */
+  forget(beforeMs: number): void {
+    const first = this.#prepared('SELECT id FROM recent WHERE stored_ms >= ? ORDER BY id LIMIT 1').get(beforeMs);
+    this.#run('DELETE FROM recent WHERE id < ?', (first as { id: number } | undefined)?.id ?? Number.MAX_SAFE_INTEGER);
   }
 
   apply(op: Exclude<Op, { kind: 'put' }>): void {
@@ -146,9 +115,9 @@ export class QueueDatabase {
   }
 
   /** Oldest first. */
-  deadLetters(): DeadLetter[] {
+  deadLetters(): FileEntry[] {
     return this.#prepared(
-      `SELECT ${ENTRY_COLUMNS}, dead_ms AS deadMs, reason, message FROM entry WHERE dead_ms IS NOT NULL ORDER BY dead_ms, id`,
+      `SELECT ${FILE_ENTRY_COLUMNS} FROM entry WHERE dead_ms IS NOT NULL ORDER BY dead_ms, id`,
     ).all() as never;
   }
 
@@ -161,11 +130,11 @@ export class QueueDatabase {
     return rows.map(({ id, bytes }) => [id, bytes]);
   }
 
-  /** Ids of batches that are stored for a queue, for telling repeated ones. */
-  known(): { queue: string; batch: string; storedMs: number }[] {
-    return this.#prepared(
-      'SELECT queue, batch, stored_ms AS storedMs FROM entry JOIN payload ON payload.id = entry.payload ORDER BY entry.id',
-    ).all() as never;
+  /** What the queues took lately, oldest first: see `remember`. */
+  *recent(): Generator<{ storedMs: number; keys: string[] }> {
+    const rows = this.#prepared('SELECT stored_ms AS storedMs, keys FROM recent ORDER BY id').iterate();
+    for (const { storedMs, keys } of rows as Iterable<never> as Iterable<{ storedMs: number; keys: string }>)
+      yield { storedMs, keys: keys.split('\n') };
   }
 
   /** The highest id in use. */
@@ -174,6 +143,50 @@ export class QueueDatabase {
       'SELECT max(coalesce((SELECT max(id) FROM entry), 0), coalesce((SELECT max(id) FROM payload), 0)) AS id',
     ).get() as { id: number };
     return id;
+  }
+
+  /** What is selected of the next stretch of the table, at most `limit`; `next` is where to go on, undefined at the end. */
+  page(
+    { queue = null, state = null, sinceMs = null, untilMs = null }: Nullable<Selection>,
+    after: number,
+    limit: number,
+  ): { rows: FileEntry[]; next: number | undefined } {
+    const rows = this.#prepared(
+      `SELECT ${FILE_ENTRY_COLUMNS} FROM ${STRETCH} WHERE queue = coalesce(?, queue)
+         AND (dead_ms IS NOT NULL) = coalesce(?, dead_ms IS NOT NULL)
+         AND stored_ms >= coalesce(?, stored_ms) AND stored_ms < coalesce(?, stored_ms + 1) LIMIT ?`,
+    ).all(after, queue, state && Number(state === 'dead'), sinceMs, untilMs, limit) as never as FileEntry[];
+    return { rows, next: rows.length === limit ? rows.at(-1)!.id : this.#stretchEnd(after) };
+  }
+
+  /** The next stretch of the table in numbers. */
+  tally(after: number): { rows: (Tally & { queue: string; reason: string | null })[]; next: number | undefined } {
+    const rows = this.#prepared(
+      `SELECT queue, CASE WHEN dead_ms IS NULL THEN NULL ELSE coalesce(reason, '') END AS reason,
+         count(*) AS batches, sum(bytes) AS bytes, min(stored_ms) AS oldestMs FROM ${STRETCH} GROUP BY 1, 2`,
+    ).all(after) as never;
+    return { rows, next: this.#stretchEnd(after) };
+  }
+
+  entry(id: number): FileEntry | undefined {
+    return this.#prepared(`SELECT ${FILE_ENTRY_COLUMNS} FROM entry WHERE id = ?`).get(id) as never;
+  }
+
+  /** Whether a payload waits in a queue. */
+  waits(payload: number, queue: string): boolean {
+    const sql = 'SELECT 1 FROM entry WHERE payload = ? AND queue = ? AND dead_ms IS NULL LIMIT 1';
+    return this.#prepared(sql).get(payload, queue) !== undefined;
+  }
+
+  /** What describes a payload; its bytes are not read. */
+  describe(payload: number): { batch: string; meta: string } | undefined {
+    return this.#prepared('SELECT batch, meta FROM payload WHERE id = ?').get(payload) as never;
+  }
+
+  #stretchEnd(after: number): number | undefined {
+    const sql = `SELECT max(id) AS last, count(*) AS entries FROM ${STRETCH}`;
+    const { last, entries } = this.#prepared(sql).get(after) as { last: number; entries: number };
+    return entries < PAGE_ENTRIES ? undefined : last;
   }
 
   /** A payload as it was stored. @throws Error when it is gone or its checksum is wrong */
@@ -192,7 +205,7 @@ export class QueueDatabase {
     let bytes = 0;
     for (const { id, payload, deadMs, bytes: size } of this.deadLetters().toReversed()) {
       bytes += size;
-      if (deadMs >= beforeMs && bytes <= maxBytes) continue;
+      if (deadMs! >= beforeMs && bytes <= maxBytes) continue;
       this.apply({ kind: 'done', entry: id, payload, last: true });
       pruned++;
     }
@@ -237,44 +250,4 @@ export class QueueDatabase {
 /** Over what describes the batch and its bytes, so that neither can change unseen. */
 export function checksum(meta: string, body: Uint8Array): number {
   return crc32(body, crc32(meta));
-}
-
-function pragma(db: DatabaseSync, name: string): number {
-  return Object.values(db.prepare(`PRAGMA ${name}`).get() as object)[0] as number;
-}
-
-/** The schema version as a table says it; undefined where there is no such table, or it cannot be read. */
-function schemaIn(db: DatabaseSync): number | undefined {
-  try {
-    const row = db.prepare("SELECT value FROM info WHERE key = 'schema'").get() as { value: number } | undefined;
-    return row?.value;
-  } catch (error) {
-    if (isDamage(error)) throw error;
-    return undefined;
-  }
-}
-
-function isDamage(error: unknown): boolean {
-  const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
-  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
-}
-
-const SQLITE_BUSY = 5;
-const SQLITE_LOCKED = 6;
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
-
-export function classified(file: string, error: unknown): QueueFileError {
-  const code = (error as { errcode?: number }).errcode;
-  const primary = code === undefined ? undefined : code & 0xff;
-  if (primary === SQLITE_BUSY || primary === SQLITE_LOCKED)
-    return new QueueFileError(
-      'in_use',
-      `${file} is in use by another process; one process may have a queue file`,
-      error,
-    );
-  const message = error instanceof Error ? error.message : String(error);
-  if (primary === SQLITE_CORRUPT || primary === SQLITE_NOTADB)
-    return new QueueFileError('corrupt', `${file}: ${message}`, error);
-  return new QueueFileError('io', `${file}: ${message}`, error);
 }

@@ -1,7 +1,8 @@
 import type { Clock, Logger } from '../../../api/index.ts';
-import { bytesOf, itemsOf } from '../../../model/batch.ts';
+import { itemsOf } from '../../../model/batch.ts';
 import type { Memory } from '../../../model/memory.ts';
-import { Schedule, type Scheduled } from '../schedule.ts';
+import type { QueueOperations } from '../operations.ts';
+import { Schedule } from '../schedule.ts';
 import {
   type AnyBatch,
   type DeadReason,
@@ -15,12 +16,13 @@ import {
   type Store,
   sizeIn,
 } from '../store.ts';
-import { decodeBatch, encodeBatch } from './codec.ts';
+import { BatchCache } from './cache.ts';
+import { encodeBatch } from './codec.ts';
+import { entryOf, type Held, heldOf, Stored, type Taken, takenOf } from './held.ts';
 import { ThreadLink } from './link.ts';
 import type { DiskSettings, StoredEntry } from './messages.ts';
+import { RunningOperations } from './running.ts';
 
-/** Payload bytes of stored batches that stay in memory, so that what is delivered soon is not read back. */
-const CACHE_BYTES = 32 * 1024 * 1024;
 /** When there is no memory to read a batch into, it is tried again after this, ms. */
 const NO_MEMORY_MS = 500;
 
@@ -29,38 +31,10 @@ export interface DiskStoreParts {
   readonly memory: Memory;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Counts what is lost because the file is damaged. */
-  readonly lost: (queue: string, items: number) => void;
+  /** Counts what goes no further: the file is damaged, or an operator deleted it. */
+  readonly lost: (queue: string, items: number, reason: 'damaged' | 'purged') => void;
   /** Told when the file cannot be written, and with nothing when it can again. */
   readonly health: (error: Error | undefined) => void;
-}
-
-/** A stored batch: once in the file, whichever queues it is in. */
-class Stored {
-  readonly id: number;
-  readonly bytes: number;
-  /** Entries that still want it. */
-  wanted = 0;
-  /** Entries that are being delivered: the batch stays in memory for them. */
-  users = 0;
-  batch: AnyBatch | undefined;
-  loading: Promise<AnyBatch | 'no memory' | Error> | undefined;
-
-  constructor(id: number, bytes: number) {
-    this.id = id;
-    this.bytes = bytes;
-  }
-}
-
-interface Held extends Scheduled {
-  readonly key: number;
-  readonly stored: Stored;
-  readonly items: number;
-  attempts: number;
-  firstTryMs: number | undefined;
-}
-interface Taken extends Entry {
-  readonly held: Held;
 }
 
 /**
@@ -71,15 +45,31 @@ export class DiskStore implements Store {
   readonly durable = true;
   readonly #of: DiskStoreParts;
   readonly #link: ThreadLink;
+  readonly #cache: BatchCache;
+  /** What an operator may do with it. */
+  readonly operations: QueueOperations;
   readonly #queues = new Map<string, Schedule<Held>>();
   /** Entries of queues that nobody has opened, by queue. */
   readonly #unopened = new Map<string, Held[]>();
   #nextId = 1;
-  #cachedBytes = 0;
 
   constructor(parts: DiskStoreParts) {
     this.#of = parts;
     this.#link = new ThreadLink(parts.settings, parts.health);
+    this.#cache = new BatchCache(parts.memory, this.#link);
+    this.operations = new RunningOperations({
+      file: parts.settings.file,
+      link: this.#link,
+      clock: parts.clock,
+      queues: this.#queues,
+      unopened: this.#unopened,
+      ids: count => {
+        this.#nextId += count;
+        return this.#nextId - count;
+      },
+      adopt: entry => this.#adopt(entry),
+      discard: (name, chosen) => this.#discard(name, chosen),
+    });
   }
 
   /** Opens the file and reads what it owes. @throws Error with a sentence when the file cannot be used */
@@ -157,7 +147,7 @@ export class DiskStore implements Store {
       fresh.push({ held, name });
     }
     if (fresh.length === 0) return { evicted };
-    this.#keep(stored, batch);
+    this.#cache.keep(stored, batch);
     try {
       const { meta, bodies } = encodeBatch(batch);
       const entries = fresh.map(({ held, name }) => entryOf(held, name));
@@ -182,11 +172,11 @@ export class DiskStore implements Store {
         if (queue) queue.add(held);
         else this.#unopened.set(name, [...(this.#unopened.get(name) ?? []), held]);
       }
-      if (stored.wanted === 0 || this.#cachedBytes > CACHE_BYTES) this.#uncache(stored);
+      this.#cache.trim(stored);
       return { evicted, ...(repeated.length > 0 && { repeated }) };
     } catch (error) {
       for (const { held, name } of fresh) this.#queues.get(name)?.forget(held);
-      this.#uncache(stored);
+      this.#cache.drop(stored);
       throw error;
     }
   }
@@ -198,7 +188,7 @@ export class DiskStore implements Store {
       if (!held) return undefined;
       const { stored } = held;
       stored.users++;
-      const batch = stored.batch ?? (await this.#load(stored));
+      const batch = stored.batch ?? (await this.#cache.load(stored));
       if (typeof batch === 'object' && 'signal' in batch) return takenOf(held, batch);
       stored.users--;
       // The queue may have been closed while the file was read.
@@ -209,7 +199,7 @@ export class DiskStore implements Store {
         continue;
       }
       this.#of.log.error('batch is lost, it cannot be read back', { queue: name, error: batch });
-      this.#of.lost(name, held.items);
+      this.#of.lost(name, held.items, 'damaged');
       this.#finish(queue, held);
     }
   }
@@ -219,7 +209,7 @@ export class DiskStore implements Store {
     const { held } = entry as Taken;
     if (!queue?.untake(held)) {
       // Its queue was closed: the file still has the entry, as it was.
-      if (--held.stored.users === 0) this.#uncache(held.stored);
+      if (--held.stored.users === 0) this.#cache.drop(held.stored);
       return;
     }
     switch (outcome.kind) {
@@ -228,7 +218,7 @@ export class DiskStore implements Store {
         this.#finish(queue, held);
         return;
       case 'back':
-        this.#let(held.stored);
+        this.#cache.let(held.stored);
         queue.putBack(held);
         return;
       case 'later':
@@ -239,7 +229,7 @@ export class DiskStore implements Store {
           this.#replace(name, queue, held, outcome.rest, undefined);
           return;
         }
-        this.#let(held.stored);
+        this.#cache.let(held.stored);
         this.#link.post({
           kind: 'later',
           entry: held.key,
@@ -298,7 +288,7 @@ export class DiskStore implements Store {
     const left = [...queue.entries()].sort((a, b) => a.key - b.key);
     if (left.length > 0) this.#unopened.set(name, left);
     queue.close();
-    for (const { stored } of left) if (stored.users === 0) this.#uncache(stored);
+    for (const { stored } of left) if (stored.users === 0) this.#cache.drop(stored);
   }
 
   #queue(name: string): Schedule<Held> {
@@ -317,14 +307,50 @@ export class DiskStore implements Store {
     }
   }
 
+  /** Takes up an entry that the file got by a replay. Its payload may be known already by another object; the file counts for itself. */
+  #adopt(entry: StoredEntry): void {
+    const stored = new Stored(entry.payload, entry.bytes);
+    stored.wanted = 1;
+    const held = heldOf(entry, stored);
+    const queue = this.#queues.get(entry.queue);
+    // Its exporter may have left meanwhile.
+    if (!queue) {
+      this.#unopened.set(entry.queue, [...(this.#unopened.get(entry.queue) ?? []), held]);
+      return;
+    }
+    held.size = sizeIn(queue.limits, held.bytes);
+    queue.reserve(held);
+    queue.add(held);
+  }
+
+  /** An operator deletes entries that nobody has taken; resolves when the file has forgotten them too. */
+  async #discard(name: string, chosen: readonly Held[]): Promise<void> {
+    const queue = this.#queues.get(name);
+    for (const held of chosen) {
+      queue?.pull(held);
+      queue?.forget(held);
+      this.#of.lost(name, held.items, 'purged');
+    }
+    if (!queue) {
+      const gone = new Set(chosen);
+      const left = (this.#unopened.get(name) ?? []).filter(held => !gone.has(held));
+      if (left.length > 0) this.#unopened.set(name, left);
+      else this.#unopened.delete(name);
+    }
+    await Promise.all(chosen.map(held => new Promise<void>(written => this.#unwant(held, written))));
+  }
+
   /** The entry is not owed any more. */
   #finish(queue: Schedule<Held>, held: Held): void {
-    const { stored } = held;
     queue.forget(held);
+    this.#unwant(held, () => {});
+  }
+
+  /** The file forgets the entry. */
+  #unwant({ key, stored }: Held, written: () => void): void {
     stored.wanted--;
-    this.#link.post({ kind: 'done', entry: held.key, payload: stored.id, last: stored.wanted === 0 });
-    if (stored.wanted === 0 && stored.users === 0) this.#uncache(stored);
-    else this.#trim(stored);
+    this.#link.postThen({ kind: 'done', entry: key, payload: stored.id, last: stored.wanted === 0 }, written);
+    this.#cache.trim(stored);
   }
 
   /** The entry becomes a dead letter: it stays in the file, and its payload with it. */
@@ -340,8 +366,7 @@ export class DiskStore implements Store {
       reason,
       message,
     });
-    if (stored.wanted === 0 && stored.users === 0) this.#uncache(stored);
-    else this.#trim(stored);
+    this.#cache.trim(stored);
   }
 
   /** Only a part is still owed: it is stored as a batch of its own, in the same transaction that forgets the whole one. */
@@ -360,88 +385,16 @@ export class DiskStore implements Store {
     stored.users = 1;
     const { meta, bodies } = encodeBatch(rest);
     const batch = `${rest.id.hex} ${stored.id}`;
-    this.#keep(stored, rest);
+    this.#cache.keep(stored, rest);
     queue.reserve(held);
     // The bytes are held by `users` until the step is written, however often that has to be tried.
     const entries = [entryOf(held, name)];
-    this.#link.postThen({ kind: 'put', payload: stored.id, batch, meta, bodies, entries }, () => this.#let(stored));
+    this.#link.postThen({ kind: 'put', payload: stored.id, batch, meta, bodies, entries }, () =>
+      this.#cache.let(stored),
+    );
     old.stored.users--;
     this.#finish(queue, old);
     if (dead) this.#bury(queue, held, dead);
     else queue.add(held);
   }
-
-  async #load(stored: Stored): Promise<AnyBatch | 'no memory' | Error> {
-    stored.loading ??= this.#read(stored).finally(() => {
-      stored.loading = undefined;
-    });
-    return stored.loading;
-  }
-
-  async #read(stored: Stored): Promise<AnyBatch | 'no memory' | Error> {
-    const slab = this.#of.memory.lease(Math.max(1, stored.bytes));
-    if (!slab) return 'no memory';
-    const bytes = slab.bytes.subarray(0, stored.bytes);
-    try {
-      const { id, meta } = await this.#link.read(stored.id, bytes);
-      const batch = decodeBatch(id, meta, bytes);
-      this.#keep(stored, batch);
-      return batch;
-    } catch (error) {
-      return error instanceof Error ? error : new Error(String(error));
-    } finally {
-      this.#of.memory.release(slab.bytes);
-    }
-  }
-
-  #keep(stored: Stored, batch: AnyBatch): void {
-    for (const bytes of bytesOf(batch)) this.#of.memory.retain(bytes);
-    stored.batch = batch;
-    this.#cachedBytes += stored.bytes;
-  }
-
-  #uncache(stored: Stored): void {
-    const { batch } = stored;
-    if (!batch) return;
-    stored.batch = undefined;
-    this.#cachedBytes -= stored.bytes;
-    for (const bytes of bytesOf(batch)) this.#of.memory.release(bytes);
-  }
-
-  /** One user less. */
-  #let(stored: Stored): void {
-    stored.users--;
-    this.#trim(stored);
-  }
-
-  #trim(stored: Stored): void {
-    if (stored.users === 0 && (stored.wanted === 0 || this.#cachedBytes > CACHE_BYTES)) this.#uncache(stored);
-  }
-}
-
-function heldOf(entry: StoredEntry, stored: Stored): Held {
-  const { id: key, bytes, items, storedMs, attempts, firstTryMs, dueMs } = entry;
-  return { key, stored, bytes, size: bytes, items, storedMs, attempts, firstTryMs: firstTryMs ?? undefined, dueMs };
-}
-
-function entryOf(
-  { key, stored, bytes, items, storedMs, attempts, firstTryMs, dueMs }: Held,
-  queue: string,
-): StoredEntry {
-  return {
-    id: key,
-    payload: stored.id,
-    queue,
-    bytes,
-    items,
-    storedMs,
-    attempts,
-    firstTryMs: firstTryMs ?? null,
-    dueMs,
-  };
-}
-
-function takenOf(held: Held, batch: AnyBatch): Taken {
-  const { key, storedMs, attempts, firstTryMs } = held;
-  return { key, batch, storedMs, attempts, firstTryMs, held };
 }

@@ -1,4 +1,6 @@
 import { Worker } from 'node:worker_threads';
+import { QueueProblem } from '../operations.ts';
+import type { Answers, Ask } from './ask.ts';
 import { type DiskSettings, type FromThread, type Op, packGroup, type ToThread } from './messages.ts';
 
 /** A group of steps that could not be written is tried again after this, ms. */
@@ -23,8 +25,11 @@ export class ThreadLink {
   #pending: Pending[] = [];
   #flight: Pending[] | undefined;
   #scheduled = false;
-  #readers = new Map<number, { resolve(read: { id: string; meta: string }): void; reject(error: Error): void }>();
+  /** Who waits for an answer, by number. */
+  readonly #calls = new Map<number, { resolve(answer: never): void; reject(error: Error): void }>();
   #call = 0;
+  /** Who waits until a step is written, or cannot be. */
+  #behind: { readonly last: Pending; readonly resolve: () => void }[] = [];
   #opened = Promise.withResolvers<Opened>();
   #ended = Promise.withResolvers<void>();
   #broken: Error | undefined;
@@ -71,11 +76,23 @@ export class ThreadLink {
   }
 
   read(payload: number, into: Uint8Array): Promise<{ id: string; meta: string }> {
+    return this.#called(call => ({ kind: 'read', call, payload, into }));
+  }
+
+  /** A question of the operator, who knows of everything that was posted before. @throws QueueProblem, or Error when the file cannot be read or written */
+  async ask<K extends Ask['what']>(ask: Extract<Ask, { what: K }>): Promise<Answers[K]> {
+    const last = this.#pending.at(-1);
+    // While the file takes no writes there is nothing to wait for: deleting may be what helps.
+    if (last && !this.trouble) await new Promise<void>(resolve => this.#behind.push({ last, resolve }));
+    return this.#called(call => ({ kind: 'ask', call, ask }));
+  }
+
+  #called<T>(message: (call: number) => ToThread): Promise<T> {
     if (this.#broken) return Promise.reject(this.#broken);
     return new Promise((resolve, reject) => {
       const call = ++this.#call;
-      this.#readers.set(call, { resolve, reject });
-      this.#say({ kind: 'read', call, payload, into });
+      this.#calls.set(call, { resolve, reject });
+      this.#say(message(call));
     });
   }
 
@@ -130,16 +147,15 @@ export class ThreadLink {
       case 'failed':
         this.#failed(new Error(`the queue file cannot be written: ${message.message}`));
         return;
-      case 'read': {
-        const reader = this.#readers.get(message.call);
-        this.#readers.delete(message.call);
-        reader?.resolve(message);
+      case 'read':
+        this.#answered(message.call)?.resolve(message as never);
         return;
-      }
-      case 'unreadable': {
-        const reader = this.#readers.get(message.call);
-        this.#readers.delete(message.call);
-        reader?.reject(new Error(message.message));
+      case 'answer':
+        this.#answered(message.call)?.resolve(message.answer as never);
+        return;
+      case 'unanswered': {
+        const { problem, message: why } = message;
+        this.#answered(message.call)?.reject(problem ? new QueueProblem(problem, why) : new Error(why));
         return;
       }
       case 'closed':
@@ -149,12 +165,20 @@ export class ThreadLink {
     }
   }
 
+  #answered(call: number) {
+    const waiting = this.#calls.get(call);
+    this.#calls.delete(call);
+    return waiting;
+  }
+
   #committed(repeated: readonly (readonly [number, number])[]): void {
     const flight = this.#flight ?? [];
     this.#flight = undefined;
     const byOp = repeated.length > 0 ? Map.groupBy(repeated, ([op]) => op) : undefined;
     for (let n = 0; n < flight.length; n++) flight[n]!.committed?.(byOp?.get(n)?.map(([, entry]) => entry) ?? []);
     this.#clear();
+    const written = new Set(flight);
+    this.#letOn(({ last }) => written.has(last));
     this.#flush();
     this.#settled();
   }
@@ -167,10 +191,18 @@ export class ThreadLink {
     for (const { failed } of flight) failed?.(error);
     if (!this.trouble) this.#onTrouble(error);
     this.trouble = error;
+    this.#letOn(() => true);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#flush(), RETRY_MS);
     this.#retry.unref();
     this.#settled();
+  }
+
+  #letOn(which: (waiting: { readonly last: Pending }) => boolean): void {
+    if (this.#behind.length === 0) return;
+    const { true: free = [], false: still = [] } = Object.groupBy(this.#behind, one => (which(one) ? 'true' : 'false'));
+    this.#behind = still;
+    for (const { resolve } of free) resolve();
   }
 
   /** Tells who closes that nothing more can be written. */
@@ -191,8 +223,9 @@ export class ThreadLink {
     for (const { failed } of [...(this.#flight ?? []), ...this.#pending]) failed?.(error);
     this.#flight = undefined;
     this.#pending = [];
-    for (const { reject } of this.#readers.values()) reject(error);
-    this.#readers.clear();
+    for (const { reject } of this.#calls.values()) reject(error);
+    this.#calls.clear();
+    this.#letOn(() => true);
     this.#settled();
     if (!this.#closing) this.#onTrouble(error);
   }

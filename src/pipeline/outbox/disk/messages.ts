@@ -1,5 +1,7 @@
 // What the main thread and the queue file's thread say to each other.
+import type { QueueProblem } from '../operations.ts';
 import type { DeadReason } from '../store.ts';
+import type { Answers, Ask } from './ask.ts';
 
 export interface DiskSettings {
   readonly file: string;
@@ -115,6 +117,7 @@ export function unpackGroup({ ops, metas, bodies }: PackedGroup): Op[] {
 export type ToThread =
   | PackedGroup
   | { readonly kind: 'read'; readonly call: number; readonly payload: number; readonly into: Uint8Array }
+  | { readonly kind: 'ask'; readonly call: number; readonly ask: Ask }
   | { readonly kind: 'close' };
 
 export type FromThread =
@@ -131,5 +134,12 @@ export type FromThread =
   | { readonly kind: 'committed'; readonly repeated: readonly (readonly [op: number, entry: number])[] }
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'read'; readonly call: number; readonly id: string; readonly meta: string }
-  | { readonly kind: 'unreadable'; readonly call: number; readonly message: string }
+  | { readonly kind: 'answer'; readonly call: number; readonly answer: Answers[keyof Answers] }
+  /** A call that has no answer; `problem` when the question was wrong, not the file. */
+  | {
+      readonly kind: 'unanswered';
+      readonly call: number;
+      readonly message: string;
+      readonly problem?: QueueProblem['code'];
+    }
   | { readonly kind: 'closed' };

@@ -1,5 +1,5 @@
 /** How long a batch id is remembered, ms: longer than any SDK tries again. */
-const REMEMBER_MS = 10 * 60_000;
+export const REMEMBER_MS = 10 * 60_000;
 /** Ids that are remembered at most, about 150 bytes each; beyond it the oldest go early. */
 const MAX_IDS = 200_000;
 
@@ -8,13 +8,17 @@ export class Recent {
   /** In the order in which they came. */
   readonly #storedMs = new Map<string, number>();
 
-  has(queue: string, batch: string, nowMs: number): boolean {
-    const storedMs = this.#storedMs.get(`${queue} ${batch}`);
-    return storedMs !== undefined && nowMs - storedMs < REMEMBER_MS;
+  static key(queue: string, batch: string): string {
+    return `${queue} ${batch}`;
   }
 
-  add(queue: string, batch: string, nowMs: number): void {
-    const key = `${queue} ${batch}`;
+  has(key: string, nowMs: number): boolean {
+    const storedMs = this.#storedMs.get(key);
+    // A clock that was set back must not make an id last for ever.
+    return storedMs !== undefined && Math.abs(nowMs - storedMs) < REMEMBER_MS;
+  }
+
+  add(key: string, nowMs: number): void {
     this.#storedMs.delete(key);
     this.#storedMs.set(key, nowMs);
     for (const [oldest, storedMs] of this.#storedMs) {

@@ -1,7 +1,8 @@
 import { existsSync, renameSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { checksum, QueueDatabase, QueueFileError } from './database.ts';
+import { checksum, QueueDatabase } from './database.ts';
 import type { StoredEntry } from './messages.ts';
+import { QueueFileError } from './schema.ts';
 
 /** Ids that are tried one by one behind a damaged page before the rest counts as lost. */
 const MAX_GAP = 200_000;

@@ -3,9 +3,18 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { hashOf } from '../../../model/batch.ts';
+import { QueueProblem } from '../operations.ts';
+import { type Ask, answer } from './ask.ts';
 import type { QueueDatabase } from './database.ts';
-import { type DiskSettings, type FromThread, type Op, type ToThread, unpackGroup } from './messages.ts';
-import { Recent } from './recent.ts';
+import {
+  type DiskSettings,
+  type FromThread,
+  type Op,
+  type StoredEntry,
+  type ToThread,
+  unpackGroup,
+} from './messages.ts';
+import { REMEMBER_MS, Recent } from './recent.ts';
 import { openQueueFile } from './recover.ts';
 
 /** How often dead letters are counted and the old ones deleted, ms. */
@@ -19,36 +28,50 @@ class QueueThread {
   readonly #database: QueueDatabase;
   readonly #recent = new Recent();
   #prunedMs = 0;
+  /** By the clock of those who put. */
+  #nowMs = 0;
   #joined = Buffer.alloc(0);
 
   constructor(database: QueueDatabase) {
     this.#database = database;
-    for (const { queue, batch, storedMs } of database.known()) this.#recent.add(queue, batch, storedMs);
+    for (const { keys, storedMs } of database.recent()) for (const key of keys) this.#recent.add(key, storedMs);
   }
 
   group(ops: readonly Op[]): void {
     const repeated: [number, number][] = [];
-    const taken: (() => void)[] = [];
+    let taken: ReadonlySet<string>;
     try {
-      this.#attempt(ops, repeated, taken);
+      taken = this.#twice(() => {
+        repeated.length = 0;
+        return this.#attempt(ops, repeated);
+      });
     } catch (error) {
-      // Deleting needs room too: what the log holds is moved into the file, and then it is tried once more.
-      repeated.length = taken.length = 0;
-      try {
-        this.#database.checkpoint();
-        this.#attempt(ops, repeated, taken);
-      } catch {
-        say({ kind: 'failed', message: (error as Error).message });
-        return;
-      }
+      say({ kind: 'failed', message: (error as Error).message });
+      return;
     }
-    for (const remember of taken) remember();
+    for (const key of taken) this.#recent.add(key, this.#nowMs);
     say({ kind: 'committed', repeated });
     this.#prune();
   }
 
-  #attempt(ops: readonly Op[], repeated: [number, number][], taken: (() => void)[]): void {
-    const fresh = new Set<string>();
+  /** Deleting needs room too: what the log holds is moved into the file, and then it is tried once more. */
+  #twice<T>(step: () => T): T {
+    try {
+      return step();
+    } catch (error) {
+      if (error instanceof QueueProblem) throw error;
+      try {
+        this.#database.checkpoint();
+        return step();
+      } catch {
+        throw error;
+      }
+    }
+  }
+
+  /** @returns which queues took which batches: what to remember once it is committed */
+  #attempt(ops: readonly Op[], repeated: [number, number][]): ReadonlySet<string> {
+    const taken = new Set<string>();
     this.#database.transaction(() => {
       for (const [at, op] of ops.entries()) {
         if (op.kind !== 'put') {
@@ -56,22 +79,31 @@ class QueueThread {
           continue;
         }
         const batch = typeof op.batch === 'string' ? op.batch : hashOf(op.batch);
-        const entries = op.entries.filter(({ queue, id, storedMs }) => {
-          const key = `${queue} ${batch}`;
-          if (op.dead) return true;
-          if (this.#recent.has(queue, batch, storedMs) || fresh.has(key)) {
-            repeated.push([at, id]);
-            return false;
-          }
-          fresh.add(key);
-          return true;
-        });
-        if (entries.length === 0) continue;
-        this.#database.put(op.payload, batch, op.meta, this.#join(op.bodies), entries, op.dead);
-        if (op.dead) continue;
-        for (const { queue, storedMs } of entries) taken.push(() => this.#recent.add(queue, batch, storedMs));
+        const entries = op.dead
+          ? op.entries
+          : op.entries.filter(entry => this.#isNew(at, entry, batch, taken, repeated));
+        if (entries.length > 0) this.#database.put(op.payload, batch, op.meta, this.#join(op.bodies), entries, op.dead);
       }
+      if (taken.size > 0) this.#database.remember(taken, this.#nowMs);
     });
+    return taken;
+  }
+
+  #isNew(
+    at: number,
+    { id, queue, storedMs }: StoredEntry,
+    batch: string,
+    taken: Set<string>,
+    repeated: [number, number][],
+  ): boolean {
+    const key = Recent.key(queue, batch);
+    this.#nowMs = storedMs;
+    if (this.#recent.has(key, storedMs) || taken.has(key)) {
+      repeated.push([at, id]);
+      return false;
+    }
+    taken.add(key);
+    return true;
   }
 
   read(call: number, payload: number, into: Uint8Array): void {
@@ -81,8 +113,24 @@ class QueueThread {
       into.set(body);
       say({ kind: 'read', call, id: batch, meta });
     } catch (error) {
-      say({ kind: 'unreadable', call, message: (error as Error).message });
+      this.#unanswered(call, error);
     }
+  }
+
+  ask(call: number, ask: Ask): void {
+    try {
+      const reply = this.#twice(() => answer(this.#database, ask));
+      // Bytes of a payload go over as they are, nothing else of the answer is large.
+      const moved = reply instanceof Uint8Array ? [reply.buffer as ArrayBuffer] : [];
+      port.postMessage({ kind: 'answer', call, answer: reply } satisfies FromThread, moved);
+    } catch (error) {
+      this.#unanswered(call, error);
+    }
+  }
+
+  #unanswered(call: number, error: unknown): void {
+    const { message } = error as Error;
+    say({ kind: 'unanswered', call, message, ...(error instanceof QueueProblem && { problem: error.code }) });
   }
 
   close(): void {
@@ -117,7 +165,10 @@ class QueueThread {
     this.#prunedMs = nowMs;
     const { maxAgeMs, maxBytes } = settings.deadLetters;
     try {
-      this.#database.transaction(() => void this.#database.pruneDead(nowMs - maxAgeMs, maxBytes));
+      this.#database.transaction(() => {
+        this.#database.pruneDead(nowMs - maxAgeMs, maxBytes);
+        this.#database.forget(this.#nowMs - REMEMBER_MS);
+      });
     } catch {
       // Comes again in a minute; a disk that takes no writes is reported by the groups.
     }
@@ -134,6 +185,7 @@ try {
   port.on('message', (message: ToThread) => {
     if (message.kind === 'group') thread.group(unpackGroup(message));
     else if (message.kind === 'read') thread.read(message.call, message.payload, message.into);
+    else if (message.kind === 'ask') thread.ask(message.call, message.ask);
     else thread.close();
   });
 } catch (error) {

@@ -130,7 +130,7 @@ test('dead letters stay in the file with their reason and are not delivered agai
     ['a', 'rejected', 'store answered 422', 1, 1],
   );
   assert.equal(look.read(letter!.payload).body.length, 1000);
-  assert.equal(look.pruneDead(letter!.deadMs, 999), 1, 'too many bytes');
+  assert.equal(look.pruneDead(letter!.deadMs!, 999), 1, 'too many bytes');
   assert.deepEqual(look.sizes(), []);
   look.close();
   assert.equal((await start()).depth('a').batches, 0);
@@ -184,7 +184,7 @@ test('burying in a file that takes no writes is said', async t => {
 });
 
 test('a batch that its queue took lately is not taken again; one that never was, is', async t => {
-  const { start, stop, put, drain, clock } = disk(t);
+  const { start, stop, put, drain, clock, file } = disk(t);
   const store = await start({ a: ROOMY, b: ROOMY });
   await put(store, 'x');
   assert.deepEqual(await put(store, 'x', ['a', 'b']), { evicted: [], repeated: ['a'] });
@@ -196,12 +196,24 @@ test('a batch that its queue took lately is not taken again; one that never was,
   assert.deepEqual(await put(store, 'x'), { evicted: [], repeated: ['a'] }, 'also when it was delivered meanwhile');
   await clock.advance(11 * 60_000);
   assert.deepEqual(await put(store, 'x'), { evicted: [] });
+  assert.deepEqual(await drain(store), ['x']);
   await stop(store);
+  const again = await start();
+  assert.deepEqual(await put(again, 'x'), { evicted: [], repeated: ['a'] }, 'and after a restart');
+  await clock.advance(9 * 60_000);
+  assert.deepEqual(await put(again, 'z'), { evicted: [] });
+  await stop(again);
+  await clock.advance(2 * 60_000);
+  const later = await start();
+  assert.deepEqual(await put(later, 'x'), { evicted: [] }, 'until ten minutes are over');
+  await stop(later);
+  const look = QueueDatabase.open(file, 'normal');
   assert.deepEqual(
-    await put(await start(), 'x'),
-    { evicted: [], repeated: ['a'] },
-    'and after a restart while it is stored',
+    [...look.recent()].map(({ keys }) => keys.length),
+    [1, 1],
+    'what is older is not kept',
   );
+  look.close();
 });
 
 test('a full queue drops its oldest, or refuses, as told; the file agrees', async t => {

@@ -42,7 +42,7 @@ export function disk(t: TestContext, budgetBytes = 1 << 28) {
       memory,
       clock,
       log,
-      lost: (queue, items) => lost.push(`${queue}:${items}`),
+      lost: (queue, items, reason) => lost.push(`${queue}:${items}${reason === 'damaged' ? '' : ` ${reason}`}`),
       health: error => health.push(error?.message),
     });
     await store.start();

@@ -1,0 +1,120 @@
+// The queue file itself: how it is opened and migrated, whose it is, and what is wrong with it.
+import { DatabaseSync } from 'node:sqlite';
+
+/** Raised with each change of the tables; `MIGRATIONS[n]` brings version n to n + 1. */
+export const SCHEMA_VERSION = 2;
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE info (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+   CREATE TABLE payload (
+     id INTEGER PRIMARY KEY, batch TEXT NOT NULL, crc INTEGER NOT NULL, meta TEXT NOT NULL, body BLOB NOT NULL);
+   CREATE TABLE entry (
+     id INTEGER PRIMARY KEY, payload INTEGER NOT NULL, queue TEXT NOT NULL, bytes INTEGER NOT NULL, items INTEGER NOT NULL,
+     stored_ms INTEGER NOT NULL, attempts INTEGER NOT NULL, first_try_ms INTEGER, due_ms INTEGER NOT NULL,
+     dead_ms INTEGER, reason TEXT, message TEXT);
+   CREATE INDEX entry_payload ON entry (payload);
+   CREATE INDEX entry_dead ON entry (dead_ms) WHERE dead_ms IS NOT NULL;`,
+  // One row for each transaction: `keys` has one line per queue and batch that it took (`queue batch`).
+  `CREATE TABLE recent (id INTEGER PRIMARY KEY, stored_ms INTEGER NOT NULL, keys TEXT NOT NULL);
+   INSERT INTO recent (stored_ms, keys)
+     SELECT stored_ms, queue || ' ' || batch FROM entry JOIN payload ON payload.id = entry.payload ORDER BY entry.id;`,
+];
+/** `flmg`: tells `file` and us whose database it is. */
+const APPLICATION_ID = 0x666c6d67;
+/** A profile of 20 KB then takes 2 pages instead of 6, which halves the cost of storing it (test/bench/README.md). */
+export const PAGE_BYTES = 16 * 1024;
+/** Log that is written before it is moved into the file. More would save little and hold up a commit for longer: 16 MiB take about 50 ms. */
+export const WAL_BYTES = 16 * 1024 * 1024;
+const CACHE_KIB = 16 * 1024;
+
+/** A queue file that cannot be used as it is. */
+export class QueueFileError extends Error {
+  /** `in_use` by another process, `newer` than this program, `foreign`: not ours, `corrupt`. */
+  readonly reason: 'in_use' | 'newer' | 'foreign' | 'corrupt' | 'io';
+  constructor(reason: QueueFileError['reason'], message: string, cause?: unknown) {
+    super(message, { cause });
+    this.reason = reason;
+  }
+}
+
+/**
+ * Opens or makes the file, brings it to this version and takes it for this process alone.
+ * @throws QueueFileError
+ */
+export function openSqlite(file: string, sync: 'full' | 'normal'): DatabaseSync {
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file);
+    db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA page_size = ${PAGE_BYTES};`);
+    const fresh = pragma(db, 'schema_version') === 0 && pragma(db, 'application_id') === 0;
+    const version = pragma(db, 'user_version');
+    if (!fresh) examineHeader(db, file, version);
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${sync.toUpperCase()}; PRAGMA temp_store = MEMORY;
+      PRAGMA cache_size = -${CACHE_KIB}; PRAGMA wal_autocheckpoint = ${WAL_BYTES / PAGE_BYTES};
+      PRAGMA journal_size_limit = ${WAL_BYTES};`);
+    db.exec('BEGIN IMMEDIATE');
+    for (let from = version; from < SCHEMA_VERSION; from++) db.exec(MIGRATIONS[from]!);
+    db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION};
+      INSERT OR REPLACE INTO info VALUES ('schema', ${SCHEMA_VERSION}); COMMIT`);
+    const sound = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
+    if (sound.quick_check !== 'ok') throw new QueueFileError('corrupt', `${file}: ${sound.quick_check}`);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw error instanceof QueueFileError ? error : classified(file, error);
+  }
+}
+
+/** The header is one flipped bit away from saying something else; the table tells a damaged file from another one. */
+function examineHeader(db: DatabaseSync, file: string, version: number): void {
+  const ours = pragma(db, 'application_id') === APPLICATION_ID;
+  const told = schemaIn(db);
+  if (told !== undefined && ours !== (told === version))
+    throw new QueueFileError('corrupt', `${file}: its header is damaged`);
+  if (!ours) throw new QueueFileError('foreign', `${file} is a database of another program`);
+  if (version > SCHEMA_VERSION)
+    throw new QueueFileError(
+      'newer',
+      `${file} was written by a newer flamegate (schema ${version}, this one knows ${SCHEMA_VERSION}); use that one, or move the file away`,
+    );
+}
+
+export function pragma(db: DatabaseSync, name: string): number {
+  return Object.values(db.prepare(`PRAGMA ${name}`).get() as object)[0] as number;
+}
+
+/** The schema version as a table says it; undefined where there is no such table, or it cannot be read. */
+function schemaIn(db: DatabaseSync): number | undefined {
+  try {
+    const row = db.prepare("SELECT value FROM info WHERE key = 'schema'").get() as { value: number } | undefined;
+    return row?.value;
+  } catch (error) {
+    if (isDamage(error)) throw error;
+    return undefined;
+  }
+}
+
+/** Whether SQLite says that the file is damaged: not that it is full, locked or gone. */
+export function isDamage(error: unknown): boolean {
+  const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
+}
+
+const SQLITE_BUSY = 5;
+const SQLITE_LOCKED = 6;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+
+function classified(file: string, error: unknown): QueueFileError {
+  const code = (error as { errcode?: number }).errcode;
+  const primary = code === undefined ? undefined : code & 0xff;
+  if (primary === SQLITE_BUSY || primary === SQLITE_LOCKED)
+    return new QueueFileError(
+      'in_use',
+      `${file} is in use by another process; one process may have a queue file`,
+      error,
+    );
+  const message = error instanceof Error ? error.message : String(error);
+  if (primary === SQLITE_CORRUPT || primary === SQLITE_NOTADB)
+    return new QueueFileError('corrupt', `${file}: ${message}`, error);
+  return new QueueFileError('io', `${file}: ${message}`, error);
+}

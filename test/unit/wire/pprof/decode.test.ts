@@ -1,0 +1,186 @@
+// The decoder against decoders that share nothing with it, on real profiles, on random ones of every shape, and on damaged ones.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Columns } from '../../../../src/model/columns/columns.ts';
+import { DecodeError } from '../../../../src/wire/decode-error.ts';
+import { decodePprof } from '../../../../src/wire/pprof/decode.ts';
+import { scanPprof } from '../../../../src/wire/pprof/scan.ts';
+import { corpusDir, malformed } from '../../../kit/corpus.ts';
+import { made } from '../../../kit/made.ts';
+import { byPprofFormat, byProtobufjs } from '../../../kit/oracles.ts';
+import { plainOf, sumsOf } from '../../../kit/plain.ts';
+import { corpusProfiles, inflated, soundProfiles } from '../../../kit/profiles.ts';
+import { bytes, number, text } from '../../../kit/protobuf.ts';
+
+test('real profiles are read as protobufjs and pprof-format read them', () => {
+  let compared = 0;
+  for (const { file, raw } of soundProfiles()) {
+    const plain = plainOf(decodePprof(raw));
+    assert.deepEqual(plain, byProtobufjs(raw), `${file} by protobufjs`);
+    assert.deepEqual(plain, byPprofFormat(raw), `${file} by pprof-format`);
+    compared++;
+  }
+  assert.ok(compared > 10, `${compared} compared`);
+});
+
+test('the corpus: sums and counts are those of the manifest', {
+  skip: corpusDir ? false : 'the shared corpus is not beside this checkout',
+}, () => {
+  for (const { file, raw, facts } of corpusProfiles()) {
+    const columns = decodePprof(raw);
+    assert.deepEqual(sumsOf(plainOf(columns)).map(String), facts!.valueSums, file);
+    assert.deepEqual(
+      [columns.samples.count, columns.locations.count - 1, columns.functions.count - 1],
+      [facts!.samples, facts!.locations, facts!.functions],
+      file,
+    );
+    assert.deepEqual(
+      [columns.timeNanos, columns.durationNanos, columns.period].map(String),
+      [facts!.timeNanos, facts!.durationNanos, facts!.period],
+      file,
+    );
+  }
+});
+
+test('random profiles are read exactly, whatever their order, packing, padding and ids', () => {
+  fc.assert(
+    fc.property(made, ({ raw, plain }) => {
+      const columns = decodePprof(raw);
+      assert.deepEqual(plainOf(columns), plain);
+      assert.equal(columns.edited, false);
+    }),
+    { numRuns: 400 },
+  );
+});
+
+test('columns that held another profile, sound or not, hold nothing of it afterwards', () => {
+  const columns = new Columns();
+  fc.assert(
+    fc.property(made, made, fc.nat(), (first, second, cut) => {
+      try {
+        decodePprof(first.raw.subarray(0, cut % (first.raw.length + 1)), columns);
+      } catch (error) {
+        assert.ok(error instanceof DecodeError);
+      }
+      columns.edited = true;
+      assert.equal(decodePprof(second.raw, columns), columns);
+      assert.deepEqual(plainOf(columns), second.plain);
+      assert.equal(columns.edited, false);
+      if (!second.hasUnknown) assert.equal(columns.unknown, undefined);
+    }),
+  );
+});
+
+test('every listed malformed profile is refused with the reason listed', () => {
+  let refused = 0;
+  for (const { file, expect, bytes: body } of malformed('pprof', 'any')) {
+    // What stands before the protobuf is not the decoder's.
+    if (['bad_compression', 'decompressed_too_large', 'unknown_format', 'not_a_profile'].includes(expect.reason ?? ''))
+      continue;
+    const raw = inflated(body);
+    if (file === 'string-not-utf8.pb') assert.throws(() => decodePprof(raw), { reason: 'bad_string' }, file);
+    else if (expect.status === 200) decodePprof(raw);
+    else {
+      refused++;
+      assert.throws(() => decodePprof(raw), { reason: expect.reason }, file);
+    }
+  }
+  assert.ok(refused > 15, `${refused} refused`);
+});
+
+/** undefined, or the reason for which it was refused. */
+function verdict(read: (raw: Uint8Array) => unknown, raw: Uint8Array): string | undefined {
+  try {
+    read(raw);
+    return undefined;
+  } catch (error) {
+    assert.ok(error instanceof DecodeError, `${error instanceof Error ? error.stack : error}`);
+    return error.reason;
+  }
+}
+
+test('damaged profiles are refused exactly where the scan refuses them, and with its reason', () => {
+  const edit = fc.record({
+    at: fc.nat(),
+    byte: fc.oneof(fc.constantFrom(0, 1, 0x0a, 0x12, 0x7f, 0x80, 0xff), fc.nat(255)),
+    kind: fc.constantFrom('set', 'set', 'insert', 'cut'),
+  });
+  const seeds = malformed('pprof', 'any')
+    .map(one => one.bytes)
+    .filter(one => one.length > 0 && one.length < 5000 && one[0] !== 0x1f);
+  const source = fc.oneof(
+    made.map(({ raw }) => Buffer.from(raw)),
+    fc.constantFrom(...seeds),
+  );
+  let refused = 0;
+  fc.assert(
+    fc.property(source, fc.array(edit, { maxLength: 4 }), (sound, edits) => {
+      let raw = Buffer.from(sound);
+      for (const { at, byte, kind } of edits) {
+        const place = at % (raw.length + 1);
+        if (kind === 'set' && place < raw.length) raw[place] = byte;
+        else if (kind === 'insert') raw = Buffer.concat([raw.subarray(0, place), Buffer.of(byte), raw.subarray(place)]);
+        else if (kind === 'cut') raw = Buffer.concat([raw.subarray(0, place), raw.subarray(place + 1)]);
+      }
+      const due = verdict(scanPprof, raw);
+      assert.equal(verdict(decodePprof, raw), due);
+      if (due !== undefined) refused++;
+    }),
+    { numRuns: 3000 },
+  );
+  assert.ok(refused > 300, `${refused} refused`);
+});
+
+const table = ['', 'cpu', 'ns'].flatMap(one => text(6, one));
+const oneType = bytes(1, [...number(1, 1), ...number(2, 2)]);
+const profile = (...fields: number[][]) => Uint8Array.from([...oneType, ...fields.flat(), ...table]);
+
+test('a reference is looked up whatever its size', () => {
+  const big = (1n << 64n) - 1n;
+  const location = (id: bigint) => bytes(4, number(1, id));
+  const sample = (id: bigint) => bytes(2, [...bytes(1, number(1, id).slice(1)), ...number(2, 5)]);
+  assert.equal(decodePprof(profile(sample(big), location(big))).samples.stack[0], 1);
+  for (const [named, held] of [
+    [big, big - 1n],
+    [1n << 32n, 1n],
+    [(1n << 32n) + 1n, 1n],
+    [1n << 31n, 1n],
+    [2n, 1n],
+    [1n, big],
+  ] as const)
+    assert.throws(() => decodePprof(profile(sample(named), location(held))), { reason: 'bad_reference' });
+  assert.throws(() => decodePprof(profile(location(big), location(big))), { reason: 'duplicate_id' });
+  assert.throws(() => decodePprof(profile(location(1n), location(2n), location(1n))), { reason: 'duplicate_id' });
+});
+
+test('an index of a string is checked whatever names it', () => {
+  for (const field of [
+    number(7, 3),
+    number(8, 3),
+    number(14, 3),
+    number(15, 3),
+    number(13, 3),
+    bytes(13, [0, 3]),
+    bytes(11, number(1, 3)),
+    bytes(2, [...number(2, 1), ...bytes(3, number(4, 3))]),
+    bytes(5, [...number(1, 1), ...number(3, 3)]),
+    bytes(5, [...number(1, 1), ...number(2, 1n << 32n)]),
+    bytes(3, [...number(1, 1), ...number(6, -1n)]),
+  ])
+    assert.throws(() => decodePprof(profile(field)), { reason: 'bad_reference' }, String(field));
+});
+
+test('what costs two bytes in a message cannot cost the process its memory', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const many = (field: number, inner: number, count: number) => {
+    const content = Buffer.alloc(count * 2, Buffer.of(inner * 8 + 2, 0));
+    const head = bytes(field, []).slice(0, -1);
+    let size = content.length;
+    for (; size > 0x7f; size = Math.floor(size / 128)) head.push((size % 128) | 0x80);
+    return Buffer.concat([Buffer.from([...oneType, ...table, ...head, size]), content]);
+  };
+  assert.throws(() => decodePprof(many(2, 3, 8_000_001)), { reason: 'too_many_elements' });
+  assert.throws(() => decodePprof(many(4, 4, 8_000_001)), { reason: 'too_many_elements' });
+  assert.ok(process.memoryUsage().arrayBuffers - before < 800e6);
+});
