@@ -1,7 +1,9 @@
 import type { Clock } from '../../api/index.ts';
+import type { BatchId } from '../../model/batch.ts';
 import { itemsOf } from '../../model/batch.ts';
 import type { Memory } from '../../model/memory.ts';
 import { fitted, footprintOf, letGo } from './footprint.ts';
+import { Repeats } from './repeats.ts';
 import { Schedule, type Scheduled } from './schedule.ts';
 import {
   type AnyBatch,
@@ -47,6 +49,9 @@ export class MemoryStore implements Store {
   readonly #queues = new Map<string, Queue>();
   readonly #memory: Memory;
   readonly #clock: Clock;
+  /** Who took a batch, as long as somebody knows its id: the answer of the other branches is still to come. */
+  readonly #took = new WeakMap<BatchId, { readonly queue: string; readonly sizeBytes: number }[]>();
+  readonly #repeats = new Repeats();
   #key = 0;
 
   constructor(of: { memory: Memory; clock: Clock }) {
@@ -76,9 +81,15 @@ export class MemoryStore implements Store {
 
   async put(rows: readonly Row[]): Promise<PutResult> {
     const evicted: Evicted[] = [];
+    const repeated: string[] = [];
+    const nowMs = this.#clock.now();
     let stored: Stored | undefined;
     let from: AnyBatch | undefined;
     for (const { queue: name, batch, storedMs } of rows) {
+      if (this.#repeats.has(name, batch, nowMs)) {
+        repeated.push(name);
+        continue;
+      }
       // The rows of one `put` share their batch, nearly always.
       if (!stored || from !== batch) {
         if (stored) this.#let(stored);
@@ -99,9 +110,15 @@ export class MemoryStore implements Store {
       const held: Held = { key: ++this.#key, stored, batch: stored.batch, size, bytes, ...times };
       queue.reserve(held);
       queue.add(held);
+      this.#note(name, batch);
     }
     if (stored) this.#let(stored);
-    return { evicted };
+    return { evicted, ...(repeated.length > 0 && { repeated }) };
+  }
+
+  remember({ id }: AnyBatch): void {
+    const nowMs = this.#clock.now();
+    for (const { queue, sizeBytes } of this.#took.get(id) ?? []) this.#repeats.add(queue, id.hex, sizeBytes, nowMs);
   }
 
   take(name: string, abort: AbortSignal): Promise<Entry | undefined> {
@@ -161,6 +178,12 @@ export class MemoryStore implements Store {
     }
     schedule.close();
     if (batches > 0) reader.lost({ batches, items, bytes });
+  }
+
+  #note(queue: string, { id, sizeBytes }: AnyBatch): void {
+    const took = this.#took.get(id);
+    if (took) took.push({ queue, sizeBytes });
+    else this.#took.set(id, [{ queue, sizeBytes }]);
   }
 
   #queue(name: string): Schedule<Held> {

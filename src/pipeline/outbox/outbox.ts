@@ -1,8 +1,8 @@
 import type { Clock, Component, Logger, OutboxConfig, Result, Sender } from '../../api/index.ts';
 import { itemsOf } from '../../model/batch.ts';
-import { after } from '../../telemetry/timer.ts';
 import { Gate } from './gate.ts';
 import { askedDelayMs, retryDelayMs } from './retry.ts';
+import { sendOnce } from './send.ts';
 import type {
   AnyBatch,
   DeadReason,
@@ -323,30 +323,8 @@ export class Outbox implements Component, Reader {
     if (++this.#drainFailures >= atATime) this.#closing.abort();
   }
 
-  async #send(batch: AnyBatch, abort: AbortSignal): Promise<Result<AnyBatch>> {
-    const { timeout } = this.#of.config;
-    const attempt = new AbortController();
-    const cut = () => attempt.abort(abort.reason);
-    if (abort.aborted) cut();
-    else abort.addEventListener('abort', cut, { once: true });
-    // Made only when it is needed: an Error collects a stack, and nearly every request is in time.
-    let late: Error | undefined;
-    const expire = () => {
-      late = new Error(`no answer within ${timeout} ms`);
-      attempt.abort(late);
-    };
-    const callOff = timeout > 0 ? after(timeout, expire) : undefined;
-    try {
-      const result = (await this.#of.sender.send(batch as never, attempt.signal)) as Result<AnyBatch>;
-      if (result.kind === 'retryable' && late) return { ...result, error: late };
-      return result;
-    } catch (thrown) {
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      this.#of.log.error('exporter threw, this is a bug', { error, stack: true });
-      return { kind: 'permanent', error, fault: 'gateway' };
-    } finally {
-      callOff?.();
-      abort.removeEventListener('abort', cut);
-    }
+  #send(batch: AnyBatch, abort: AbortSignal): Promise<Result<AnyBatch>> {
+    const { sender, config, log } = this.#of;
+    return sendOnce(sender, batch, { timeoutMs: config.timeout, abort, log });
   }
 }

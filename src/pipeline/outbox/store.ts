@@ -95,6 +95,11 @@ export interface Store {
    * @throws Error with a sentence when the store cannot write; nothing was taken then
    */
   put(rows: readonly Row[]): Promise<PutResult>;
+  /**
+   * The sender of this batch will try again although it was put here: another branch did not take it. The queues that have it do not take
+   * it a second time. Call it while the bytes are held. A durable store remembers every batch and has no need of it.
+   */
+  remember?(batch: AnyBatch): void;
   /** The next due entry; waits for one, and resolves undefined when `abort` fires. */
   take(queue: string, abort: AbortSignal): Promise<Entry | undefined>;
   settle(queue: string, entry: Entry, outcome: Outcome): void;
