@@ -162,8 +162,7 @@ export class Graph {
 
   #connector(plan: ComponentPlan): void {
     const old = this.#reuse(`connector ${plan.id}`, plan);
-    const vertex =
-      old ?? this.#processor(plan, 'connector', `connector ${plan.id}`, id => new Entry(this.#world.memory, id));
+    const vertex = old ?? this.#processor(plan, 'connector', `connector ${plan.id}`, id => new Entry(this.#world, id));
     this.#turn(vertex, () => {
       (vertex.next as Entry).heads = this.#headsOf(plan.id);
     });
@@ -248,7 +247,7 @@ export class Graph {
       return;
     }
     const { host, ...parts } = this.#parts('receiver', plan);
-    const next = new Entry(this.#world.memory, parts.observer);
+    const next = new Entry(this.#world, parts.observer);
     next.heads = this.#headsOf(plan.id);
     this.#add({ ...parts, next, component: (plan.factory as ReceiverFactory).create(plan.config, host, next) });
   }

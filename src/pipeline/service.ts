@@ -43,7 +43,10 @@ export class Service {
       labels: ['outcome'],
     });
     const queue = { labels: ['queue'] };
-    this.#queueBytes = meter.gauge('flamegate_queue_bytes', { help: 'Payload bytes in a queue.', ...queue });
+    this.#queueBytes = meter.gauge('flamegate_queue_bytes', {
+      help: 'Bytes in a queue, as its size counts them.',
+      ...queue,
+    });
     this.#queueBatches = meter.gauge('flamegate_queue_batches', { help: 'Batches in a queue.', ...queue });
     this.#queueOldest = meter.gauge('flamegate_queue_oldest_seconds', {
       help: 'Age of the oldest batch in a queue.',

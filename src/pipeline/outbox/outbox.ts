@@ -1,8 +1,8 @@
 import type { Clock, Component, Logger, OutboxConfig, Result, Sender } from '../../api/index.ts';
 import { itemsOf } from '../../model/batch.ts';
-import { after } from '../../telemetry/timer.ts';
 import { Gate } from './gate.ts';
 import { askedDelayMs, retryDelayMs } from './retry.ts';
+import { sendOnce } from './send.ts';
 import type {
   AnyBatch,
   DeadReason,
@@ -22,7 +22,7 @@ const CUT_GRACE_MS = 500;
 
 /** Why a queue is given up: its component is not in the configuration any more, or the process ends. */
 export type Leaving = 'removed' | 'shutdown';
-export type DropReason = 'queue_full' | 'repeated' | Leaving | DeadReason;
+export type DropReason = 'queue_full' | 'memory' | 'repeated' | Leaving | DeadReason;
 
 export interface OutboxParts {
   readonly id: string;
@@ -83,6 +83,10 @@ export class Outbox implements Component, Reader {
     return this.#gate.closed;
   }
 
+  get down(): boolean {
+    return this.#gate.closed !== undefined;
+  }
+
   async start(): Promise<void> {
     if (!this.queued) return;
     this.claim();
@@ -112,6 +116,13 @@ export class Outbox implements Component, Reader {
   evicted({ items, storedMs }: Evicted): void {
     this.#of.dropped(items, 'queue_full');
     this.#of.log.error('queue full, oldest batch dropped', { ageMs: this.#of.clock.now() - storedMs });
+  }
+
+  gaveWay({ items, storedMs }: Evicted): void {
+    this.#of.dropped(items, 'memory');
+    this.#of.log.error('memory is short and the store is down, oldest batch dropped', {
+      ageMs: this.#of.clock.now() - storedMs,
+    });
   }
 
   /** Counts a batch that this queue had taken lately: its sender tried again. */
@@ -312,30 +323,8 @@ export class Outbox implements Component, Reader {
     if (++this.#drainFailures >= atATime) this.#closing.abort();
   }
 
-  async #send(batch: AnyBatch, abort: AbortSignal): Promise<Result<AnyBatch>> {
-    const { timeout } = this.#of.config;
-    const attempt = new AbortController();
-    const cut = () => attempt.abort(abort.reason);
-    if (abort.aborted) cut();
-    else abort.addEventListener('abort', cut, { once: true });
-    // Made only when it is needed: an Error collects a stack, and nearly every request is in time.
-    let late: Error | undefined;
-    const expire = () => {
-      late = new Error(`no answer within ${timeout} ms`);
-      attempt.abort(late);
-    };
-    const callOff = timeout > 0 ? after(timeout, expire) : undefined;
-    try {
-      const result = (await this.#of.sender.send(batch as never, attempt.signal)) as Result<AnyBatch>;
-      if (result.kind === 'retryable' && late) return { ...result, error: late };
-      return result;
-    } catch (thrown) {
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      this.#of.log.error('exporter threw, this is a bug', { error, stack: true });
-      return { kind: 'permanent', error, fault: 'gateway' };
-    } finally {
-      callOff?.();
-      abort.removeEventListener('abort', cut);
-    }
+  #send(batch: AnyBatch, abort: AbortSignal): Promise<Result<AnyBatch>> {
+    const { sender, config, log } = this.#of;
+    return sendOnce(sender, batch, { timeoutMs: config.timeout, abort, log });
   }
 }

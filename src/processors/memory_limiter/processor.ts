@@ -14,6 +14,7 @@ const RETRY_AFTER_MS = 1000;
  */
 export class MemoryLimiter implements Component, Consumer<'profiles'> {
   readonly #softBytes: number;
+  readonly #spikeBytes: number;
   readonly #intervalMs: number;
   readonly #host: Host;
   readonly #next: Consumer<'profiles'>;
@@ -22,6 +23,8 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
   #stopping: AbortController | undefined;
   #undo: (() => void) | undefined;
   #full = false;
+  /** What queues let go of since the process was last below the limit: it stays resident for a while, but is used again. */
+  #roomBytes = 0;
   #warned = false;
 
   /** @param rss resident memory in bytes; replaced in tests */
@@ -32,8 +35,9 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
     rss: () => number = () => process.memoryUsage.rss(),
   ) {
     const limit = config.limit_mib * MIB;
-    this.#softBytes =
-      limit - (config.spike_limit_mib === undefined ? limit * DEFAULT_SPIKE_SHARE : config.spike_limit_mib * MIB);
+    const { spike_limit_mib: spike } = config;
+    this.#spikeBytes = spike === undefined ? limit * DEFAULT_SPIKE_SHARE : spike * MIB;
+    this.#softBytes = limit - this.#spikeBytes;
     this.#intervalMs = config.check_interval;
     this.#host = host;
     this.#next = next;
@@ -84,7 +88,7 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
       this.#host.log.warn('memory limit leaves hardly any room for payloads, raise limit_mib', { baseBytes, budget });
     }
     // Nothing held, nothing to refuse for: the resident memory of an idle process shrinks only when new work has it collected.
-    const full = rss > this.#softBytes && heldBytes > 0;
+    const full = this.#excess(rss) > 0 && heldBytes > 0;
     if (full === this.#full) return;
     this.#full = full;
     const why = new Error(
@@ -93,5 +97,13 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
     if (full) this.#host.log.warn('memory limit reached, refusing', { rssBytes: rss, heldBytes });
     else this.#host.log.info('memory is below the limit again', { rssBytes: rss, heldBytes });
     this.#host.report(full ? 'degraded' : 'ok', full ? why : undefined);
+  }
+
+  /** Bytes above the limit once queues of dead stores gave way; never more of them than the spike is trusted to be used again. */
+  #excess(rss: number): number {
+    const over = rss - this.#softBytes;
+    if (over <= 0) this.#roomBytes = 0;
+    else if (over > this.#roomBytes) this.#roomBytes += this.#host.memory.makeRoom(over - this.#roomBytes);
+    return over - Math.min(this.#roomBytes, this.#spikeBytes);
   }
 }

@@ -25,7 +25,7 @@ const POOL: PoolSettings = { threads: 2, taskTimeoutMs: 10_000, memoryBytes: 256
 
 export type Push = (batch: ProfileBatch) => Promise<Result>;
 
-export function world(workers: Partial<PoolSettings> = {}) {
+export function world(workers: Partial<PoolSettings> = {}, budgetBytes = 1 << 28) {
   const events: string[] = [];
   const got = new Map<string, ProfileBatch[]>();
   const push = new Map<string, Push>();
@@ -89,7 +89,7 @@ export function world(workers: Partial<PoolSettings> = {}) {
     }),
   });
   const clock = new FakeClock();
-  const memory = new SlabPool({ budgetBytes: 1 << 28, poison: true });
+  const memory = new SlabPool({ budgetBytes, poison: true });
   const instrument = { record() {} };
   const meter = (id: string) => ({
     counter: (name: string) => ({
