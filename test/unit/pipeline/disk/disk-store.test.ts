@@ -216,6 +216,34 @@ test('a batch that its queue took lately is not taken again; one that never was,
   look.close();
 });
 
+test('one request that two pipelines send to an exporter as two batches is not taken for repeated', async t => {
+  const { start, memory, clock, take } = disk(t);
+  const store = await start();
+  const slab = memory.lease(1000)!;
+  const batch = batchOf(slab.bytes.subarray(0, 1000).fill('x'), 'x');
+  const tagged: ProfileBatch = {
+    ...batch,
+    profiles: batch.profiles.map(profile => ({
+      ...profile,
+      attributes: new Map([...profile.attributes, ['tag', 'b']]),
+    })),
+  };
+  const put = (one: ProfileBatch) => store.put([{ queue: 'a', batch: one, storedMs: clock.now() }]);
+  assert.deepEqual([await put(batch), await put(tagged)], [{ evicted: [] }, { evicted: [] }]);
+  const later = { receivedMs: 99 };
+  const again = [await put({ ...batch, ...later }), await put({ ...tagged, ...later })];
+  assert.deepEqual(again, [
+    { evicted: [], repeated: ['a'] },
+    { evicted: [], repeated: ['a'] },
+  ]);
+  memory.release(slab.bytes);
+  for (const tag of [undefined, 'b']) {
+    const entry = (await take(store))!;
+    assert.equal((entry.batch as ProfileBatch).profiles[0]!.attributes.get('tag'), tag);
+    store.settle('a', entry, { kind: 'done' });
+  }
+});
+
 test('a full queue drops its oldest, or refuses, as told; the file agrees', async t => {
   const { start, stop, put, drain } = disk(t);
   const small = { capacity: 3000, sizer: 'bytes', onFull: 'drop_oldest' } as const;
