@@ -19,8 +19,10 @@ import { REMEMBER_MS, Recent } from './recent.ts';
 import { openQueueFile, setAside } from './recover.ts';
 import { isDamage } from './schema.ts';
 
-/** How often dead letters are counted and the old ones deleted, ms. */
+/** How often dead letters are counted and the old ones deleted, ms; */
 const PRUNE_MS = 60_000;
+/** and after this share of what may be kept has died, so that a store which refuses everything does not fill the disk meanwhile. */
+const PRUNE_SHARE = 1 / 8;
 
 const port = parentPort as MessagePort;
 const settings = workerData as DiskSettings;
@@ -30,6 +32,8 @@ class QueueThread {
   #database: QueueDatabase;
   readonly #recent = new Recent();
   #prunedMs = 0;
+  /** What died since. */
+  #diedBytes = 0;
   /** By the clock of those who put. */
   #nowMs = 0;
   #joined = Buffer.alloc(0);
@@ -53,6 +57,7 @@ class QueueThread {
     }
     for (const key of taken) this.#recent.add(key, this.#nowMs);
     say({ kind: 'committed', repeated });
+    for (const op of ops) this.#diedBytes += bytesDead(op);
     this.#prune();
   }
 
@@ -182,9 +187,10 @@ class QueueThread {
 
   #prune(): void {
     const nowMs = Date.now();
-    if (nowMs - this.#prunedMs < PRUNE_MS) return;
-    this.#prunedMs = nowMs;
     const { maxAgeMs, maxBytes } = settings.deadLetters;
+    if (nowMs - this.#prunedMs < PRUNE_MS && this.#diedBytes < maxBytes * PRUNE_SHARE) return;
+    this.#prunedMs = nowMs;
+    this.#diedBytes = 0;
     try {
       this.#certainly(() =>
         this.#database.transaction(() => {
@@ -196,6 +202,12 @@ class QueueThread {
       // Comes again in a minute; a disk that takes no writes is reported by the groups.
     }
   }
+}
+
+/** Payload bytes that a step turns into dead letters. */
+function bytesDead(op: Op): number {
+  if (op.kind === 'dead') return op.bytes;
+  return op.kind === 'put' && op.dead ? op.entries.reduce((sum, { bytes }) => sum + bytes, 0) : 0;
 }
 
 /**

@@ -136,6 +136,21 @@ test('dead letters stay in the file with their reason and are not delivered agai
   assert.equal((await start()).depth('a').batches, 0);
 });
 
+test('a store that refuses everything leaves no more dead letters than are kept, at any time', async t => {
+  const { start, put, take } = disk(t, 1 << 28, undefined, 16_000);
+  const store = await start();
+  const kept: number[] = [];
+  for (const name of names(60)) {
+    await put(store, name);
+    store.settle('a', (await take(store))!, { kind: 'dead', reason: 'rejected', message: 'no' });
+    const [{ dead } = { dead: [] }] = await store.operations.tally();
+    kept.push(dead[0]?.batches ?? 0);
+  }
+  assert.ok(Math.max(...kept) <= 18, `${kept}`);
+  const [newest] = (await store.operations.entries({ state: 'dead' }, 0, 100)).entries.slice(-1);
+  assert.equal(newest!.profiles[0]!.labels.service_name, 'profile-60');
+});
+
 test('a batch that never got into a queue is buried: a dead letter at once, whatever its queue had lately', async t => {
   const { start, stop, put, take, memory, clock, file, dir, drain } = disk(t);
   const store = await start();
