@@ -373,6 +373,7 @@ export class DiskStore implements Store {
     this.#link.post({
       kind: 'dead',
       entry: held.key,
+      bytes: held.bytes,
       atMs: this.#of.clock.now(),
       attempts: held.attempts,
       reason,

@@ -59,7 +59,7 @@ export type Op =
       readonly firstTryMs: number;
       readonly dueMs: number;
     }
-  | ({ readonly kind: 'dead'; readonly entry: number; readonly attempts: number } & Death);
+  | ({ readonly kind: 'dead'; readonly entry: number; readonly bytes: number; readonly attempts: number } & Death);
 
 /**
  * A put without what is large: cloning many small objects costs more than writing them as JSON once for the group, and bytes in

@@ -83,10 +83,10 @@ function salvage(aside: string, into: QueueDatabase): Salvaged {
         }
         into.transaction(() => {
           into.put(payload, row.batch, row.meta, row.body, owed);
-          for (const { id, deadMs, attempts, reason, message } of owed)
+          for (const { id, bytes, deadMs, attempts, reason, message } of owed)
             if (deadMs !== null)
               into.apply({
-                ...{ kind: 'dead', entry: id, atMs: deadMs, attempts },
+                ...{ kind: 'dead', entry: id, bytes, atMs: deadMs, attempts },
                 ...{ reason: reason as DeadReason, message: message ?? '' },
               });
         });

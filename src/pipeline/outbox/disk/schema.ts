@@ -13,10 +13,8 @@ const MIGRATIONS: readonly string[] = [
      dead_ms INTEGER, reason TEXT, message TEXT);
    CREATE INDEX entry_payload ON entry (payload);
    CREATE INDEX entry_dead ON entry (dead_ms) WHERE dead_ms IS NOT NULL;`,
-  // One row for each transaction: `keys` has one line per queue and batch that it took (`queue batch`).
-  `CREATE TABLE recent (id INTEGER PRIMARY KEY, stored_ms INTEGER NOT NULL, keys TEXT NOT NULL);
-   INSERT INTO recent (stored_ms, keys)
-     SELECT stored_ms, queue || ' ' || batch FROM entry JOIN payload ON payload.id = entry.payload ORDER BY entry.id;`,
+  // One row for each transaction: `keys` has a line for each batch that a queue took.
+  'CREATE TABLE recent (id INTEGER PRIMARY KEY, stored_ms INTEGER NOT NULL, keys TEXT NOT NULL);',
 ];
 /** `flmg`: tells `file` and us whose database it is. */
 const APPLICATION_ID = 0x666c6d67;

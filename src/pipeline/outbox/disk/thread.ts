@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { crc32 } from 'node:zlib';
 import { hashOf } from '../../../model/batch.ts';
 import { QueueProblem } from '../operations.ts';
 import { type Ask, answer } from './ask.ts';
@@ -18,8 +19,10 @@ import { REMEMBER_MS, Recent } from './recent.ts';
 import { openQueueFile, setAside } from './recover.ts';
 import { isDamage } from './schema.ts';
 
-/** How often dead letters are counted and the old ones deleted, ms. */
+/** How often dead letters are counted and the old ones deleted, ms; */
 const PRUNE_MS = 60_000;
+/** and after this share of what may be kept has died, so that a store which refuses everything does not fill the disk meanwhile. */
+const PRUNE_SHARE = 1 / 8;
 
 const port = parentPort as MessagePort;
 const settings = workerData as DiskSettings;
@@ -29,6 +32,8 @@ class QueueThread {
   #database: QueueDatabase;
   readonly #recent = new Recent();
   #prunedMs = 0;
+  /** What died since. */
+  #diedBytes = 0;
   /** By the clock of those who put. */
   #nowMs = 0;
   #joined = Buffer.alloc(0);
@@ -52,6 +57,7 @@ class QueueThread {
     }
     for (const key of taken) this.#recent.add(key, this.#nowMs);
     say({ kind: 'committed', repeated });
+    for (const op of ops) this.#diedBytes += bytesDead(op);
     this.#prune();
   }
 
@@ -98,8 +104,9 @@ class QueueThread {
           continue;
         }
         const batch = typeof op.batch === 'string' ? op.batch : hashOf(op.batch);
+        const id = `${batch} ${envelopeOf(op.meta)}`;
         const entries =
-          op.dead || op.again ? op.entries : op.entries.filter(entry => this.#isNew(at, entry, batch, taken, repeated));
+          op.dead || op.again ? op.entries : op.entries.filter(entry => this.#isNew(at, entry, id, taken, repeated));
         if (entries.length > 0) this.#database.put(op.payload, batch, op.meta, this.#join(op.bodies), entries, op);
       }
       if (taken.size > 0) this.#database.remember(taken, this.#nowMs);
@@ -110,15 +117,15 @@ class QueueThread {
 
   #isNew(
     at: number,
-    { id, queue, storedMs }: StoredEntry,
-    batch: string,
+    { id: entry, queue, storedMs }: StoredEntry,
+    id: string,
     taken: Set<string>,
     repeated: [number, number][],
   ): boolean {
-    const key = Recent.key(queue, batch);
+    const key = Recent.key(queue, id);
     this.#nowMs = storedMs;
     if (this.#recent.has(key, storedMs) || taken.has(key)) {
-      repeated.push([at, id]);
+      repeated.push([at, entry]);
       return false;
     }
     taken.add(key);
@@ -180,9 +187,10 @@ class QueueThread {
 
   #prune(): void {
     const nowMs = Date.now();
-    if (nowMs - this.#prunedMs < PRUNE_MS) return;
-    this.#prunedMs = nowMs;
     const { maxAgeMs, maxBytes } = settings.deadLetters;
+    if (nowMs - this.#prunedMs < PRUNE_MS && this.#diedBytes < maxBytes * PRUNE_SHARE) return;
+    this.#prunedMs = nowMs;
+    this.#diedBytes = 0;
     try {
       this.#certainly(() =>
         this.#database.transaction(() => {
@@ -194,6 +202,20 @@ class QueueThread {
       // Comes again in a minute; a disk that takes no writes is reported by the groups.
     }
   }
+}
+
+/** Payload bytes that a step turns into dead letters. */
+function bytesDead(op: Op): number {
+  if (op.kind === 'dead') return op.bytes;
+  return op.kind === 'put' && op.dead ? op.entries.reduce((sum, { bytes }) => sum + bytes, 0) : 0;
+}
+
+/**
+ * A batch that two pipelines sent to one exporter has one id and two envelopes, and is two batches. A checksum of what describes
+ * it, but for when it came: about 1 µs.
+ */
+function envelopeOf(meta: string): string {
+  return crc32(meta.replace(/"receivedMs":\d+/, '')).toString(36);
 }
 
 try {
