@@ -12,9 +12,12 @@ const CHUNKED_START_BYTES = 64 * 1024;
 /** How long a refused sender should wait when there is no memory, ms: about the time in which queues move on. */
 const MEMORY_RETRY_AFTER_MS = 1000;
 /** What is read and thrown away of a body that was refused, bytes, so that the sender hears the answer instead of a reset. */
-const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
+export const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
 
 const unzstd = promisify(zstdDecompress);
+/** What must come within the port's stall time, bytes: whoever sends one at a time would hold connection and slab for ever. */
+const PROGRESS_BYTES = 16 * 1024;
+
 const ENCODINGS: Record<string, Encoding> = { identity: 'identity', gzip: 'gzip', 'x-gzip': 'gzip', zstd: 'zstd' };
 
 const problem = (reason: BodyProblem['reason'], message: string): BodyProblem => ({ kind: 'problem', reason, message });
@@ -47,7 +50,9 @@ export class BodyReader {
   #discarding = false;
   /** Bytes thrown away after a refusal. */
   #discarded = 0;
-  /** When the last byte came, by `performance.now()`; the server's sweep looks at it. */
+  /** Bytes since `progressMs`. */
+  #fresh = 0;
+  /** When it last moved on by some way, by `performance.now()`; the server's sweep looks at it. */
   progressMs = performance.now();
 
   constructor(head: Pick<RequestHead, 'headers' | 'length'>, memory: Memory, source: BodySource) {
@@ -82,7 +87,7 @@ export class BodyReader {
         this.#outcome = outcome;
         settled.resolve();
       };
-      this.progressMs = performance.now();
+      this.#progressed();
       this.#source.flow();
       if (this.reading) await settled.promise;
     }
@@ -91,8 +96,9 @@ export class BodyReader {
 
   /** The next bytes, which are copied. */
   take(bytes: Buffer, from: number, to: number): void {
-    this.progressMs = performance.now();
     const count = to - from;
+    this.#fresh += count;
+    if (this.#fresh >= PROGRESS_BYTES) this.#progressed();
     if (!this.#settle) {
       this.#discarded += count;
       if (this.#discarded > MAX_DISCARD_BYTES) this.#source.giveUp();
@@ -121,6 +127,7 @@ export class BodyReader {
   /** The answer is out: what is left of the body is thrown away, up to a bound, so that the sender reads it. */
   discard(): void {
     this.#discarding = true;
+    this.#progressed();
     this.#source.flow();
   }
 
@@ -133,6 +140,11 @@ export class BodyReader {
   release(): void {
     for (const { bytes } of this.#slabs.splice(0)) this.#memory.release(bytes);
     this.#slab = undefined;
+  }
+
+  #progressed(): void {
+    this.progressMs = performance.now();
+    this.#fresh = 0;
   }
 
   #lease(size: number): Slab | undefined {

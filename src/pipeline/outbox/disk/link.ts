@@ -5,6 +5,8 @@ import { type DiskSettings, type FromThread, type Op, packGroup, type ToThread }
 
 /** A group of steps that could not be written is tried again after this, ms. */
 const RETRY_MS = 1000;
+/** Steps at a time while the file takes no writes, so that what they need of a disk that is nearly full is little. */
+const STEPS_IN_TROUBLE = 64;
 
 type Opened = Extract<FromThread, { kind: 'opened' }>;
 
@@ -131,8 +133,13 @@ export class ThreadLink {
       pending.failed?.(this.#broken);
       return;
     }
+    // A file that takes no writes is tried now and then, and not by what nobody has been promised yet.
+    if (this.trouble && pending.failed) {
+      pending.failed(this.trouble);
+      return;
+    }
     this.#pending.push(pending);
-    if (this.#scheduled || this.#flight) return;
+    if (this.#scheduled || this.#flight || this.trouble) return;
     this.#scheduled = true;
     // After everything that the present turn of the event loop brings.
     setImmediate(() => this.#flush());
@@ -143,9 +150,14 @@ export class ThreadLink {
     if (this.#flight || this.#broken) return;
     // With nothing to write, an empty group asks whether the file takes writes again.
     if (this.#pending.length === 0 && !this.trouble) return;
-    this.#flight = this.#pending;
-    this.#pending = [];
-    this.#say(packGroup(this.#flight.map(({ op }) => op)));
+    this.#flight = this.#pending.splice(0, this.trouble ? STEPS_IN_TROUBLE : this.#pending.length);
+    const fresh = this.#flight.some(({ failed }) => failed);
+    this.#say(
+      packGroup(
+        this.#flight.map(({ op }) => op),
+        fresh,
+      ),
+    );
   }
 
   #hear(message: FromThread): void {
@@ -200,7 +212,8 @@ export class ThreadLink {
     this.#flight = undefined;
     const byOp = repeated.length > 0 ? Map.groupBy(repeated, ([op]) => op) : undefined;
     for (let n = 0; n < flight.length; n++) flight[n]!.committed?.(byOp?.get(n)?.map(([, entry]) => entry) ?? []);
-    this.#clear();
+    // What had to be noted is, in trouble too; whether there is room for more the empty group tells.
+    if (flight.length === 0 || !this.trouble) this.#clear();
     const written = new Set(flight);
     this.#letOn(({ last }) => written.has(last));
     this.#flush();
@@ -211,10 +224,11 @@ export class ThreadLink {
     const flight = this.#flight ?? [];
     this.#flight = undefined;
     // Who waits is told at once and can say no to its sender; deliveries that were made must not be forgotten.
-    this.#pending = [...flight.filter(({ failed }) => !failed), ...this.#pending];
-    for (const { failed } of flight) failed?.(error);
+    const steps = [...flight, ...this.#pending];
+    this.#pending = steps.filter(({ failed }) => !failed);
     if (!this.trouble) this.#told.trouble(error);
     this.trouble = error;
+    for (const { failed } of steps) failed?.(error);
     this.#letOn(() => true);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#flush(), RETRY_MS);

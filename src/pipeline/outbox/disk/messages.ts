@@ -75,6 +75,8 @@ type PackedOp =
     });
 export interface PackedGroup {
   readonly kind: 'group';
+  /** Whether there is something new in it, for which there must be room; the rest must be noted in any case. */
+  readonly fresh: boolean;
   /** JSON of `PackedOp[]`. */
   readonly ops: string;
   /** `meta` of each put, in order. */
@@ -83,7 +85,7 @@ export interface PackedGroup {
   readonly bodies: readonly Uint8Array[];
 }
 
-export function packGroup(ops: readonly Op[]): PackedGroup {
+export function packGroup(ops: readonly Op[], fresh: boolean): PackedGroup {
   const metas: string[] = [];
   const bodies: Uint8Array[] = [];
   const packed = ops.map((op): PackedOp => {
@@ -101,7 +103,7 @@ export function packGroup(ops: readonly Op[]): PackedGroup {
       typeof op.batch === 'string' ? op.batch : op.batch.map(part => (typeof part === 'string' ? part : place(part)));
     return { kind, payload, entries, batch, count: op.bodies.length, ...(dead && { dead }), ...(again && { again }) };
   });
-  return { kind: 'group', ops: JSON.stringify(packed), metas, bodies };
+  return { kind: 'group', fresh, ops: JSON.stringify(packed), metas, bodies };
 }
 
 export function unpackGroup({ ops, metas, bodies }: PackedGroup): Op[] {

@@ -28,6 +28,12 @@ const port = parentPort as MessagePort;
 const settings = workerData as DiskSettings;
 const say = (message: FromThread) => port.postMessage(message);
 
+function bytesIn(ops: readonly Op[]): number {
+  let bytes = 0;
+  for (const op of ops) if (op.kind === 'put') for (const body of op.bodies) bytes += body.length;
+  return bytes;
+}
+
 class QueueThread {
   #database: QueueDatabase;
   readonly #recent = new Recent();
@@ -43,12 +49,14 @@ class QueueThread {
     for (const { keys, storedMs } of database.recent()) for (const key of keys) this.#recent.add(key, storedMs);
   }
 
-  group(ops: readonly Op[]): void {
+  group(ops: readonly Op[], fresh: boolean): void {
     const repeated: [number, number][] = [];
     let taken: ReadonlySet<string>;
     try {
       taken = this.#certainly(() => {
         repeated.length = 0;
+        // An empty group asks for all.
+        if (fresh || ops.length === 0) this.#database.requireRoom(bytesIn(ops));
         return this.#attempt(ops, repeated);
       });
     } catch (error) {
@@ -226,7 +234,7 @@ try {
   const sizes = database.sizes();
   say({ kind: 'opened', entries: database.entries(), sizes, nextId: database.maxId() + 1, warnings, lost });
   port.on('message', (message: ToThread) => {
-    if (message.kind === 'group') thread.group(unpackGroup(message));
+    if (message.kind === 'group') thread.group(unpackGroup(message), message.fresh);
     else if (message.kind === 'read') thread.read(message.call, message.payload, message.into);
     else if (message.kind === 'ask') thread.ask(message.call, message.ask);
     else thread.close();
