@@ -1,10 +1,8 @@
-import { promisify } from 'node:util';
-import { zstdDecompress } from 'node:zlib';
 import type { Body, BodyProblem, ReadOptions } from '../api/index.ts';
 import type { Memory, Slab } from '../model/memory.ts';
 import type { Encoding } from '../model/payload.ts';
 import { DecodeError } from '../wire/decode-error.ts';
-import { gunzip, inflatedLimit } from '../wire/gzip.ts';
+import { inflate } from '../wire/inflate.ts';
 import type { RequestHead } from './http1/head.ts';
 
 /** First slab for a body of unknown length, bytes; most profiles fit. */
@@ -14,7 +12,6 @@ const MEMORY_RETRY_AFTER_MS = 1000;
 /** What is read and thrown away of a body that was refused, bytes, so that the sender hears the answer instead of a reset. */
 export const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
 
-const unzstd = promisify(zstdDecompress);
 /** What must come within the port's stall time, bytes: whoever sends one at a time would hold connection and slab for ever. */
 const PROGRESS_BYTES = 16 * 1024;
 
@@ -164,20 +161,21 @@ export class BodyReader {
   }
 
   async #inflate(bytes: Buffer, encoding: Encoding, options: ReadOptions): Promise<Body | BodyProblem> {
-    let plain: Buffer;
     try {
-      if (encoding === 'gzip') plain = await gunzip(bytes, options.maxInflatedBytes);
-      else plain = await unzstd(bytes, { maxOutputLength: inflatedLimit(bytes.length, options.maxInflatedBytes) });
+      return await inflate({ encoding, bytes }, options.maxInflatedBytes, { room: this.#memory }, plain => {
+        const slab = this.#lease(plain.length);
+        if (!slab) return noMemory;
+        slab.bytes.set(plain);
+        return this.#body(slab.bytes.subarray(0, plain.length), 'identity', options);
+      });
     } catch (error) {
-      if (error instanceof DecodeError) return problem(error.reason as BodyProblem['reason'], error.message);
-      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-        return problem('decompressed_too_large', 'the body inflates to more than is allowed');
-      return problem('bad_compression', `the ${encoding} stream is damaged`);
+      if (!(error instanceof DecodeError)) throw error;
+      const { reason, message, retryAfterMs } = error;
+      return {
+        ...problem(reason as BodyProblem['reason'], message),
+        ...(retryAfterMs !== undefined && { retryAfterMs }),
+      };
     }
-    const slab = this.#lease(plain.length);
-    if (!slab) return noMemory;
-    plain.copy(slab.bytes);
-    return this.#body(slab.bytes.subarray(0, plain.length), 'identity', options);
   }
 
   /** Whether there is room for this many bytes; a body of unknown length moves into a larger slab. */

@@ -1,5 +1,6 @@
 import type { Memory, MemoryUsage, Slab } from '../model/memory.ts';
 import { type Cell, Chunk } from './cells.ts';
+import { Reservations } from './reservations.ts';
 
 /** Smallest slab: below it the bookkeeping costs more than the bytes. */
 const MIN_SLAB_BYTES = 256;
@@ -28,6 +29,7 @@ export class SlabPool implements Memory {
   readonly #poison: boolean;
   /** The process's own bound first, then one for each limiter; the smallest rules. */
   readonly #budgets: { bytes: number }[];
+  readonly #reservations: Reservations;
   #budgetBytes: number;
   #heldBytes = 0;
   #freeBytes = 0;
@@ -37,6 +39,12 @@ export class SlabPool implements Memory {
     this.#budgets = [{ bytes: options.budgetBytes }];
     this.#budgetBytes = options.budgetBytes;
     this.#poison = options.poison ?? false;
+    this.#reservations = new Reservations({
+      usage: () => this.usage,
+      hold: bytes => {
+        this.#heldBytes += bytes;
+      },
+    });
   }
 
   get usage(): MemoryUsage {
@@ -120,6 +128,10 @@ export class SlabPool implements Memory {
       if (missing > 0) make(missing);
     }
     return before - this.#heldBytes;
+  }
+
+  reserve(size: number, must = false): Promise<(() => void) | undefined> {
+    return this.#reservations.reserve(size, must);
   }
 
   limit(budgetBytes: number): () => void {

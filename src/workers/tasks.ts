@@ -1,3 +1,4 @@
+import type { Room } from '../model/memory.ts';
 import type { Payload } from '../model/payload.ts';
 import type { Summary } from '../model/summary.ts';
 import { DecodeError } from '../wire/decode-error.ts';
@@ -7,11 +8,12 @@ import type { StageGroup, StageReport, StageTask } from './stages/task.ts';
 
 /** The task table: work on payload bytes, by name. Pure: bytes in shared memory and plain values in, plain values out. */
 export const tasks = {
-  /** What a profile says of itself; undefined for a form that has no decoder and for bytes that do not parse. */
-  async summary(payload: Payload): Promise<Summary | undefined> {
+  /** What a profile says of itself; undefined for a form that has no decoder and for bytes that do not parse. `room` is the main thread's. */
+  async summary(payload: Payload, room?: Room): Promise<Summary | undefined> {
     if (payload.form !== 'pprof') return undefined;
     try {
-      return await summarizePprof(payload);
+      // Acknowledged already: it waits for its turn, and is not refused.
+      return await summarizePprof(payload, undefined, { room, must: true });
     } catch (error) {
       if (error instanceof DecodeError) return undefined;
       throw error;
