@@ -19,6 +19,7 @@ import { deadlineIn } from './telemetry/timer.ts';
 import { adminProtocol } from './ui/admin.ts';
 import { VERSION } from './version.ts';
 import { WatchedFiles } from './watch.ts';
+import { Examiner } from './workers/examine.ts';
 import { Pool, type PoolSettings } from './workers/pool.ts';
 import { SlabPool } from './workers/slabs.ts';
 
@@ -71,7 +72,7 @@ export async function run(options: RunOptions): Promise<number> {
     log: log.child({ kind: 'workers' }),
     meter: meter('workers'),
   });
-  const service = new Service({ clock, memory, pool, ports, stores, log, meter });
+  const service = new Service({ clock, memory, pool, examiner: new Examiner(pool, memory), ports, stores, log, meter });
   const poolTasks = meter('workers').gauge('flamegate_worker_tasks', {
     help: 'Tasks on worker threads and in front of them.',
     labels: ['state'],
