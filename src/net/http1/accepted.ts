@@ -279,13 +279,20 @@ export class AcceptedConnection {
       });
       return;
     }
+    // One request a turn: who sends thousands at once must not make the others wait for all of them.
+    if (this.#held) setImmediate(this.#turn);
+    else this.#turn();
+  }
+
+  readonly #turn = (): void => {
+    if (this.#socket.destroyed) return;
     this.#request = undefined;
     this.#phase = 'head';
     this.#activeMs = performance.now();
     if (this.#held) this.#flow();
-    else if (this.#ended) this.#socket.destroySoon();
     else if (this.#socket.isPaused()) this.#socket.resume();
-  }
+    if (this.#ended && this.#phase === 'head') this.#socket.destroySoon();
+  };
 
   /** Closes our side and throws away what comes until the other side has read the answer and closes too. */
   #finish(): void {
