@@ -21,6 +21,7 @@ import { VERSION } from './version.ts';
 import { WatchedFiles } from './watch.ts';
 import { Examiner } from './workers/examine.ts';
 import { Pool, type PoolSettings } from './workers/pool.ts';
+import { fullCollection, Reclaim } from './workers/reclaim.ts';
 import { SlabPool } from './workers/slabs.ts';
 
 /** Share of the machine's (or container's) memory that payloads may fill when no memory_limiter says otherwise. */
@@ -62,6 +63,7 @@ export async function run(options: RunOptions): Promise<number> {
       Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem()) * DEFAULT_MEMORY_SHARE,
     ),
     poison: process.env.FLAMEGATE_POISON_SLABS === '1',
+    reclaim: new Reclaim(fullCollection()),
   });
   const meter = (id: string) => metrics.meter(id);
   const ports = new Listeners({ memory, log: log.child({ kind: 'net' }), meter: meter('net'), clock });

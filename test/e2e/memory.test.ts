@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { freePort, Gateway } from '../kit/gateway.ts';
@@ -23,8 +25,8 @@ function largeProfile(noise: number): Buffer {
   return gzipSync(Buffer.concat([...head, ...names, ...strings]), { level: 1 });
 }
 
-function peakRssMib(pid: number): number {
-  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+function rssMib(pid: number, which: 'VmHWM' | 'VmRSS'): number {
+  return Number(new RegExp(`${which}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
 }
 
 for (const [what, noise, codes] of [
@@ -57,9 +59,64 @@ for (const [what, noise, codes] of [
     const counts = codes.map(code => answers.filter(answer => answer === code).length);
     assert.equal(counts[0]! + counts[1]!, AT_ONCE, String(answers));
     assert.ok(counts[0]! >= AT_ONCE / 2, String(answers));
-    const peak = peakRssMib(gateway.child.pid!);
+    const peak = rssMib(gateway.child.pid!, 'VmHWM');
     assert.ok(peak < LIMIT_MIB, `${peak} MiB`);
     const small = gzipSync(Buffer.from([10, 4, 8, 1, 16, 2, 18, 2, 16, 1, 50, 0, 50, 1, 97, 50, 1, 98]));
     assert.equal(await post(small), 200, 'the next sender is served at once');
     t.diagnostic(`peak ${Math.round(peak)} MiB, answers ${codes} ${counts}`);
   });
+
+test('after a burst that filled the memory everybody is served again, and the memory goes back', async t => {
+  if (process.platform !== 'linux') return t.skip('reads /proc');
+  const open = Promise.withResolvers<void>();
+  const store = createServer((request, response) => {
+    request.resume().on('end', () => void open.promise.then(() => response.end()));
+  });
+  await new Promise<void>(resolve => store.listen(0, '127.0.0.1', resolve));
+  t.after(() => store.close().closeAllConnections());
+  const port = await freePort();
+  const queue = { queue_size: '1GiB', num_consumers: 100 };
+  const gateway = await Gateway.start({
+    receivers: { pyroscope: { endpoint: `127.0.0.1:${port}` } },
+    processors: { memory_limiter: { limit_mib: LIMIT_MIB } },
+    exporters: {
+      'pyroscope/slow': {
+        endpoint: `http://127.0.0.1:${(store.address() as AddressInfo).port}`,
+        timeout: '60s',
+        sending_queue: queue,
+      },
+      // Dead, with a queue that stays full: there is always more held than is always allowed.
+      'pyroscope/dead': { endpoint: 'http://127.0.0.1:9', sending_queue: { queue_size: '20MiB' } },
+    },
+    service: {
+      pipelines: {
+        profiles: {
+          receivers: ['pyroscope'],
+          processors: ['memory_limiter'],
+          exporters: ['pyroscope/slow', 'pyroscope/dead'],
+        },
+      },
+    },
+  });
+  t.after(() => gateway.kill());
+  let count = 0;
+  const post = async (bytes: Uint8Array) => {
+    const url = `http://127.0.0.1:${port}/ingest?name=a${count++}&format=jfr`;
+    const answer = await fetch(url, { method: 'POST', body: bytes });
+    await answer.text();
+    return answer.status;
+  };
+  const large = randomBytes(5_000_000);
+  while ((await post(large)) === 200);
+  const full = rssMib(gateway.child.pid!, 'VmRSS');
+  assert.ok(full < LIMIT_MIB, `${full} MiB`);
+  open.resolve();
+  const deadline = Date.now() + 15_000;
+  const small = randomBytes(1000);
+  // Each request is a look; the last ones must all be served.
+  for (let served = 0; served < 50; ) {
+    served = (await post(small)) === 200 ? served + 1 : 0;
+    if (rssMib(gateway.child.pid!, 'VmRSS') > full - 100) served = 0;
+    assert.ok(Date.now() < deadline, `still ${rssMib(gateway.child.pid!, 'VmRSS')} MiB of ${full}, or refused`);
+  }
+});
