@@ -172,6 +172,14 @@ test('an index of a string is checked whatever names it', () => {
     assert.throws(() => decodePprof(profile(field)), { reason: 'bad_reference' }, String(field));
 });
 
+test('a number that its message cuts off is cut off, whatever comes behind it', () => {
+  for (const behind of [0x00, 0x01, 0x80]) {
+    const cut = profile(bytes(2, [0x0a, 2, 1, 0x80]), [behind, 0]);
+    assert.equal(verdict(scanPprof, cut), 'bad_protobuf');
+    assert.equal(verdict(decodePprof, cut), 'bad_protobuf');
+  }
+});
+
 test('what costs two bytes in a message cannot cost the process its memory', () => {
   const before = process.memoryUsage().arrayBuffers;
   const many = (field: number, inner: number, count: number) => {
