@@ -6,17 +6,18 @@ import { Columns } from '../../../../src/model/columns/columns.ts';
 import { DecodeError } from '../../../../src/wire/decode-error.ts';
 import { decodePprof } from '../../../../src/wire/pprof/decode.ts';
 import { scanPprof } from '../../../../src/wire/pprof/scan.ts';
+import { decodeToScratch } from '../../../../src/wire/pprof/scratch.ts';
 import { corpusDir, malformed } from '../../../kit/corpus.ts';
 import { made } from '../../../kit/made.ts';
 import { byPprofFormat, byProtobufjs } from '../../../kit/oracles.ts';
 import { plainOf, sumsOf } from '../../../kit/plain.ts';
 import { corpusProfiles, inflated, soundProfiles } from '../../../kit/profiles.ts';
-import { bytes, number, text } from '../../../kit/protobuf.ts';
+import { bytes, number, text, varint } from '../../../kit/protobuf.ts';
 
 test('real profiles are read as protobufjs and pprof-format read them', () => {
   let compared = 0;
-  // The one larger profile would take as long as all the others.
-  for (const { file, raw } of soundProfiles().filter(one => one.raw.length < 2_000_000)) {
+  // The two larger ones would take as long as all the others.
+  for (const { file, raw } of soundProfiles().filter(one => one.raw.length < 700_000)) {
     const plain = plainOf(decodePprof(raw));
     assert.deepEqual(plain, byProtobufjs(raw), `${file} by protobufjs`);
     assert.deepEqual(plain, byPprofFormat(raw), `${file} by pprof-format`);
@@ -71,6 +72,22 @@ test('columns that held another profile, sound or not, hold nothing of it afterw
       if (!second.hasUnknown) assert.equal(columns.unknown, undefined);
     }),
   );
+});
+
+test('the columns of a thread are used again, unless they grew large', () => {
+  const deep = (frames: number) =>
+    Buffer.concat([
+      Buffer.from([...oneType, ...table, ...bytes(4, number(1, 1))]),
+      Buffer.from([0x12, ...varint(frames + 3 + varint(frames).length + 1), 0x0a, ...varint(frames)]),
+      Buffer.alloc(frames, 1),
+      Buffer.of(0x12, 1, 1),
+    ]);
+  const first = decodeToScratch(deep(10));
+  assert.equal(decodeToScratch(deep(1000)), first);
+  assert.equal(decodeToScratch(deep(9_000_000)), first);
+  assert.ok(first.heldBytes >= 36e6);
+  const next = decodeToScratch(deep(10));
+  assert.ok(next !== first && next.heldBytes < 1e5);
 });
 
 test('every listed malformed profile is refused with the reason listed', () => {
