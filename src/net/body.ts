@@ -73,10 +73,12 @@ export class BodyReader {
     const name = headers['content-encoding']?.toLowerCase() || 'identity';
     const encoding = ENCODINGS[name];
     if (!encoding)
-      return problem('unsupported_encoding', `content-encoding must be one of: ${Object.keys(ENCODINGS).join(', ')}`);
-    if (length !== undefined && length > options.maxBytes) return tooLarge(options.maxBytes);
+      return this.#unread(
+        problem('unsupported_encoding', `content-encoding must be one of: ${Object.keys(ENCODINGS).join(', ')}`),
+      );
+    if (length !== undefined && length > options.maxBytes) return this.#unread(tooLarge(options.maxBytes));
     this.#slab = this.#lease(length ?? CHUNKED_START_BYTES);
-    if (!this.#slab) return noMemory;
+    if (!this.#slab) return this.#unread(noMemory);
     this.#maxBytes = options.maxBytes;
     if (!this.#ended) {
       const settled = Promise.withResolvers<void>();
@@ -89,6 +91,12 @@ export class BodyReader {
       if (this.reading) await settled.promise;
     }
     return this.#outcome ?? this.#body(this.#slab.bytes.subarray(0, this.#used), encoding, options);
+  }
+
+  /** What comes until the answer is out is thrown away too: keeping it would cost most when there is least memory. */
+  #unread(why: BodyProblem): BodyProblem {
+    this.#discarding = true;
+    return why;
   }
 
   /** The next bytes, which are copied. */
