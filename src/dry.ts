@@ -4,6 +4,7 @@ import { Stores } from './pipeline/outbox/stores.ts';
 import { systemClock } from './telemetry/clock.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { Examiner } from './workers/examine.ts';
 import { Pool } from './workers/pool.ts';
 import { SlabPool } from './workers/slabs.ts';
 
@@ -13,19 +14,21 @@ export function buildDry(plan: Plan): Finding[] {
   const metrics = new Metrics();
   const meter = (id: string) => metrics.meter(id);
   const log = createLogger({ level: 'error', pretty: false });
+  // Never asked: nothing starts.
+  const pool = new Pool({
+    settings: { ...plan.workers, threads: 1 },
+    preload: import.meta.url,
+    log: log.child({ kind: 'workers' }),
+    meter: meter('workers'),
+  });
   try {
     new Graph(plan, {
       clock: systemClock,
       memory,
       stores: new Stores({ memory, clock: systemClock, log: log.child({ kind: 'queue' }), meter }),
       ports: { bind: () => ({}) },
-      // Never asked: nothing starts.
-      pool: new Pool({
-        settings: { ...plan.workers, threads: 1 },
-        preload: import.meta.url,
-        log: log.child({ kind: 'workers' }),
-        meter: meter('workers'),
-      }),
+      pool,
+      examiner: new Examiner(pool, memory),
       log,
       meter,
     });

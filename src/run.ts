@@ -11,7 +11,7 @@ import { Service } from './pipeline/service.ts';
 import type { Status } from './pipeline/status.ts';
 import { Reloads } from './reloads.ts';
 import { processSignals } from './signals.ts';
-import { systemClock } from './telemetry/clock.ts';
+import { steadyClock, systemClock } from './telemetry/clock.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { watchProcess } from './telemetry/process-metrics.ts';
@@ -19,7 +19,9 @@ import { deadlineIn } from './telemetry/timer.ts';
 import { adminProtocol } from './ui/admin.ts';
 import { VERSION } from './version.ts';
 import { WatchedFiles } from './watch.ts';
+import { Examiner } from './workers/examine.ts';
 import { Pool, type PoolSettings } from './workers/pool.ts';
+import { fullCollection, Reclaim } from './workers/reclaim.ts';
 import { SlabPool } from './workers/slabs.ts';
 
 /** Share of the machine's (or container's) memory that payloads may fill when no memory_limiter says otherwise. */
@@ -61,17 +63,18 @@ export async function run(options: RunOptions): Promise<number> {
       Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem()) * DEFAULT_MEMORY_SHARE,
     ),
     poison: process.env.FLAMEGATE_POISON_SLABS === '1',
+    reclaim: new Reclaim(fullCollection()),
   });
   const meter = (id: string) => metrics.meter(id);
   const ports = new Listeners({ memory, log: log.child({ kind: 'net' }), meter: meter('net'), clock });
-  const stores = new Stores({ memory, clock, log: log.child({ kind: 'queue' }), meter });
+  const stores = new Stores({ memory, clock: steadyClock(), log: log.child({ kind: 'queue' }), meter });
   const pool = new Pool({
     settings: poolSettings(plan),
     preload: SELF,
     log: log.child({ kind: 'workers' }),
     meter: meter('workers'),
   });
-  const service = new Service({ clock, memory, pool, ports, stores, log, meter });
+  const service = new Service({ clock, memory, pool, examiner: new Examiner(pool, memory), ports, stores, log, meter });
   const poolTasks = meter('workers').gauge('flamegate_worker_tasks', {
     help: 'Tasks on worker threads and in front of them.',
     labels: ['state'],

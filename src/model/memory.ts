@@ -3,11 +3,21 @@ export interface Slab {
   readonly bytes: Buffer;
 }
 
+/** Room for bytes outside of slabs, for as long as something is inflated. */
+export interface Room {
+  /**
+   * Counts this many bytes as held until the returned function is called. Waits for its turn behind others; undefined when the byte
+   * budget does not allow it or too many wait: refuse then.
+   * @param must counted and never refused: what was acknowledged already is looked at
+   */
+  reserve(size: number, must?: boolean): Promise<(() => void) | undefined>;
+}
+
 /**
  * The process's payload memory. Slabs are reference counted; only `net` (which leases and, once the request is answered,
  * releases) and `pipeline` (which retains for queues) call these. A released slab is reused at once.
  */
-export interface Memory {
+export interface Memory extends Room {
   /**
    * A slab of at least `size` bytes with one reference, or undefined when the byte budget does not allow it and nobody makes room:
    * refuse then.
@@ -29,13 +39,15 @@ export interface Memory {
   onShortage(makeRoom: (bytes: number) => void): void;
   /** Asks them. Returns by how much less is held. */
   makeRoom(bytes: number): number;
+  /** Has what nobody refers to any more collected soon, at most every few seconds: before somebody is refused for its sake. */
+  reclaim(): void;
   readonly usage: MemoryUsage;
   /** One more bound on what slabs may hold together, the smallest rules; `limit_mib` of memory_limiter sets one. Returns the undo. */
   limit(budgetBytes: number): () => void;
 }
 
 export interface MemoryUsage {
-  /** In slabs that somebody holds, and charged. */
+  /** In slabs that somebody holds, charged, and reserved. */
   readonly heldBytes: number;
   /** In slabs that wait for reuse. */
   readonly freeBytes: number;

@@ -1,10 +1,8 @@
-import { promisify } from 'node:util';
-import { zstdDecompress } from 'node:zlib';
 import type { Body, BodyProblem, ReadOptions } from '../api/index.ts';
 import type { Memory, Slab } from '../model/memory.ts';
 import type { Encoding } from '../model/payload.ts';
 import { DecodeError } from '../wire/decode-error.ts';
-import { gunzip, inflatedLimit } from '../wire/gzip.ts';
+import { inflate } from '../wire/inflate.ts';
 import type { RequestHead } from './http1/head.ts';
 
 /** First slab for a body of unknown length, bytes; most profiles fit. */
@@ -12,9 +10,11 @@ const CHUNKED_START_BYTES = 64 * 1024;
 /** How long a refused sender should wait when there is no memory, ms: about the time in which queues move on. */
 const MEMORY_RETRY_AFTER_MS = 1000;
 /** What is read and thrown away of a body that was refused, bytes, so that the sender hears the answer instead of a reset. */
-const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
+export const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
 
-const unzstd = promisify(zstdDecompress);
+/** What must come within the port's stall time, bytes: whoever sends one at a time would hold connection and slab for ever. */
+const PROGRESS_BYTES = 16 * 1024;
+
 const ENCODINGS: Record<string, Encoding> = { identity: 'identity', gzip: 'gzip', 'x-gzip': 'gzip', zstd: 'zstd' };
 
 const problem = (reason: BodyProblem['reason'], message: string): BodyProblem => ({ kind: 'problem', reason, message });
@@ -47,7 +47,9 @@ export class BodyReader {
   #discarding = false;
   /** Bytes thrown away after a refusal. */
   #discarded = 0;
-  /** When the last byte came, by `performance.now()`; the server's sweep looks at it. */
+  /** Bytes since `progressMs`. */
+  #fresh = 0;
+  /** When it last moved on by some way, by `performance.now()`; the server's sweep looks at it. */
   progressMs = performance.now();
 
   constructor(head: Pick<RequestHead, 'headers' | 'length'>, memory: Memory, source: BodySource) {
@@ -82,7 +84,7 @@ export class BodyReader {
         this.#outcome = outcome;
         settled.resolve();
       };
-      this.progressMs = performance.now();
+      this.#progressed();
       this.#source.flow();
       if (this.reading) await settled.promise;
     }
@@ -91,8 +93,9 @@ export class BodyReader {
 
   /** The next bytes, which are copied. */
   take(bytes: Buffer, from: number, to: number): void {
-    this.progressMs = performance.now();
     const count = to - from;
+    this.#fresh += count;
+    if (this.#fresh >= PROGRESS_BYTES) this.#progressed();
     if (!this.#settle) {
       this.#discarded += count;
       if (this.#discarded > MAX_DISCARD_BYTES) this.#source.giveUp();
@@ -121,6 +124,7 @@ export class BodyReader {
   /** The answer is out: what is left of the body is thrown away, up to a bound, so that the sender reads it. */
   discard(): void {
     this.#discarding = true;
+    this.#progressed();
     this.#source.flow();
   }
 
@@ -133,6 +137,11 @@ export class BodyReader {
   release(): void {
     for (const { bytes } of this.#slabs.splice(0)) this.#memory.release(bytes);
     this.#slab = undefined;
+  }
+
+  #progressed(): void {
+    this.progressMs = performance.now();
+    this.#fresh = 0;
   }
 
   #lease(size: number): Slab | undefined {
@@ -152,20 +161,21 @@ export class BodyReader {
   }
 
   async #inflate(bytes: Buffer, encoding: Encoding, options: ReadOptions): Promise<Body | BodyProblem> {
-    let plain: Buffer;
     try {
-      if (encoding === 'gzip') plain = await gunzip(bytes, options.maxInflatedBytes);
-      else plain = await unzstd(bytes, { maxOutputLength: inflatedLimit(bytes.length, options.maxInflatedBytes) });
+      return await inflate({ encoding, bytes }, options.maxInflatedBytes, { room: this.#memory }, plain => {
+        const slab = this.#lease(plain.length);
+        if (!slab) return noMemory;
+        slab.bytes.set(plain);
+        return this.#body(slab.bytes.subarray(0, plain.length), 'identity', options);
+      });
     } catch (error) {
-      if (error instanceof DecodeError) return problem(error.reason as BodyProblem['reason'], error.message);
-      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-        return problem('decompressed_too_large', 'the body inflates to more than is allowed');
-      return problem('bad_compression', `the ${encoding} stream is damaged`);
+      if (!(error instanceof DecodeError)) throw error;
+      const { reason, message, retryAfterMs } = error;
+      return {
+        ...problem(reason as BodyProblem['reason'], message),
+        ...(retryAfterMs !== undefined && { retryAfterMs }),
+      };
     }
-    const slab = this.#lease(plain.length);
-    if (!slab) return noMemory;
-    plain.copy(slab.bytes);
-    return this.#body(slab.bytes.subarray(0, plain.length), 'identity', options);
   }
 
   /** Whether there is room for this many bytes; a body of unknown length moves into a larger slab. */

@@ -153,7 +153,7 @@ export class Graph {
       sender: { send: (batch, abort) => to.consume(batch, abort) },
       config: plan.outbox!,
       store: this.#storeOf(plan),
-      clock: this.#world.clock,
+      clock: this.#world.stores.clock,
       log,
       holding: plan.factory.kind === 'processor',
       dropped: (items, reason) => observer.drop(items, reason),
@@ -242,7 +242,8 @@ export class Graph {
     const key = `stages ${pipeline.id}/${ids}`;
     let vertex = this.#reuse(key, whole);
     if (!vertex) {
-      const { pool, memory, clock } = this.#world;
+      const { pool, memory, stores } = this.#world;
+      const { clock } = stores;
       const next = new Link();
       const fused = new FusedStages({ key: `${pipeline.id} ${whole.fingerprint}`, stages, next, pool, memory, clock });
       const { host: _, ...parts } = this.#parts('stages', whole, key);

@@ -194,7 +194,7 @@ export class Service {
 
   /** Refreshes the gauges of queues; called when metrics are read. */
   collect(): void {
-    const now = this.#world.clock.now();
+    const now = this.#world.stores.clock.now();
     const shown = new Set<string>();
     for (const { outbox } of this.#graph?.vertices.values() ?? []) {
       if (!outbox?.queued) continue;

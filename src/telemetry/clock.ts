@@ -19,3 +19,12 @@ export const systemClock: Clock = {
       abort?.addEventListener('abort', done, { once: true });
     }),
 };
+
+/**
+ * Real time as it was when this was made, and counted on since: for delays, ages and deadlines, which must not notice that
+ * somebody sets the wall clock.
+ */
+export function steadyClock(): Clock {
+  const startMs = Date.now() - performance.now();
+  return { now: () => Math.round(startMs + performance.now()), sleep: systemClock.sleep };
+}

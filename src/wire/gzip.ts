@@ -1,13 +1,5 @@
 import { promisify } from 'node:util';
-import {
-  constants,
-  gunzip as gunzipPooled,
-  gunzipSync,
-  gzip as gzipPooled,
-  gzipSync,
-  zstdCompressSync,
-  zstdDecompressSync,
-} from 'node:zlib';
+import { constants, gunzipSync, gzip as gzipPooled, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Encoding } from '../model/payload.ts';
 import { DecodeError } from './decode-error.ts';
 
@@ -19,10 +11,8 @@ export const MAX_INFLATED_BYTES = 64 * MIB;
 /** Inflating further than this, bytes, needs a plausible ratio: real profiles reach 20, bombs 1000. */
 const FREE_INFLATED_BYTES = MIB;
 const MAX_RATIO = 200;
-/** Compressed bytes up to which one call on this thread costs less than the hand-over to zlib's thread pool (45–80 µs). */
-const INLINE_BYTES = 64 * 1024;
-/** Inflated bytes after which a call on this thread gives up, since it keeps everybody waiting: about 2 ms. */
-const INLINE_INFLATED_BYTES = MIB;
+/** The longest header of a zstd frame, bytes. */
+const LEAST_ZSTD_BYTES = 18;
 /** The least that zlib takes for a chunk, bytes. */
 const LEAST_CHUNK_BYTES = 64;
 /** Compressed bytes that always hold the first block's first symbols: dynamic Huffman tables take at most about 320. */
@@ -33,8 +23,7 @@ interface Inflated {
   readonly buffer: Buffer;
   readonly engine: { readonly bytesWritten: number };
 }
-const gunzipAsync = promisify(gunzipPooled) as unknown as (bytes: Uint8Array, options: object) => Promise<Inflated>;
-const gunzipInline = gunzipSync as unknown as (bytes: Uint8Array, options: object) => Inflated;
+const gunzipInfo = gunzipSync as unknown as (bytes: Uint8Array, options: object) => Inflated;
 const gzipAsync = promisify(gzipPooled);
 
 /** Whether the bytes begin as RFC 1952 wants it: magic and method deflate. */
@@ -48,41 +37,28 @@ export function inflatedLimit(compressedBytes: number, maxBytes: number): number
 }
 
 /**
- * All members of a gzip stream, inflated and concatenated.
- * @param bytes may lie in shared memory
+ * How long the stream says that its content is, bytes: the (last) member's length of gzip, the content size of zstd. A hint, and 0
+ * where it says nothing.
+ */
+export function inflatedSize(bytes: Uint8Array, encoding: Encoding): number {
+  if (encoding === 'gzip') return isizeOf(bytes);
+  return encoding === 'zstd' ? zstdSizeOf(bytes) : bytes.length;
+}
+
+/**
+ * All members of a gzip stream, inflated on this thread.
  * @throws DecodeError decompressed_too_large, or bad_compression (cut off, wrong checksum, other bytes behind it)
  */
-export async function gunzip(bytes: Uint8Array, maxBytes: number): Promise<Buffer> {
-  const limit = Math.max(1, inflatedLimit(bytes.length, maxBytes));
-  const size = isizeOf(bytes);
-  if (bytes.length <= INLINE_BYTES && size <= INLINE_INFLATED_BYTES) {
-    const inlineLimit = Math.min(limit, INLINE_INFLATED_BYTES);
-    try {
-      return whole(gunzipInline(bytes, optionsFor(size, inlineLimit)), bytes.length);
-    } catch (error) {
-      // The sender's word on the size was too low: the thread pool goes on to the real limit.
-      if (!isTooLarge(error) || inlineLimit === limit) throw inflateError(error, limit);
-    }
-  }
+export function gunzipHere(bytes: Uint8Array, limit: number): Buffer {
+  // One allocation of the size that the stream says is 1.5 times faster than growing; the sender may lie, so it is a hint.
+  const chunkSize = Math.max(LEAST_CHUNK_BYTES, Math.min(limit, Math.max(1024, isizeOf(bytes) + 1)));
   try {
-    return whole(await gunzipAsync(bytes, optionsFor(size, limit)), bytes.length);
+    const { buffer, engine } = gunzipInfo(bytes, { maxOutputLength: limit, chunkSize, info: true });
+    if (engine.bytesWritten !== bytes.length) throw trailing('gzip');
+    return buffer;
   } catch (error) {
-    throw inflateError(error, limit);
+    throw inflateError(error, limit, 'gzip');
   }
-}
-
-function optionsFor(size: number, maxOutputLength: number): object {
-  // The stream's last four bytes say how long the (last) member is. One allocation of that size is 1.5 times faster than
-  // growing; the sender may lie, so it is only a hint within the limit.
-  const chunkSize = Math.max(LEAST_CHUNK_BYTES, Math.min(maxOutputLength, Math.max(1024, size + 1)));
-  return { maxOutputLength, chunkSize, info: true };
-}
-
-/** zlib stops without a word at a zero byte behind a member; stores do not, so what follows must not go through. */
-function whole({ buffer, engine }: Inflated, compressedBytes: number): Buffer {
-  if (engine.bytesWritten !== compressedBytes)
-    throw new DecodeError('bad_compression', 'other bytes follow the gzip stream');
-  return buffer;
 }
 
 function isizeOf(bytes: Uint8Array): number {
@@ -91,17 +67,41 @@ function isizeOf(bytes: Uint8Array): number {
   return (bytes[n - 4]! | (bytes[n - 3]! << 8) | (bytes[n - 2]! << 16) | (bytes[n - 1]! << 24)) >>> 0;
 }
 
-function isTooLarge(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
+/** The frame's header (RFC 8878 section 3.1.1.1). */
+function zstdSizeOf(bytes: Uint8Array): number {
+  if (bytes.length < LEAST_ZSTD_BYTES) return 0;
+  const descriptor = bytes[4]!;
+  const single = (descriptor & 0x20) !== 0;
+  const at = 5 + (single ? 0 : 1) + [0, 1, 2, 4][descriptor & 3]!;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  switch (descriptor >>> 6) {
+    case 0:
+      return single ? bytes[at]! : 0;
+    case 1:
+      return view.getUint16(at, true) + 256;
+    case 2:
+      return view.getUint32(at, true);
+    default:
+      return Number(view.getBigUint64(at, true));
+  }
 }
 
-function inflateError(error: unknown, limit: number): DecodeError {
+/** zlib stops without a word at a zero byte behind a member; stores do not, so what follows must not go through. */
+export function trailing(encoding: Encoding): DecodeError {
+  return new DecodeError('bad_compression', `other bytes follow the ${encoding} stream`);
+}
+
+export function tooLarge(limit: number): DecodeError {
+  return new DecodeError('decompressed_too_large', `the body inflates to more than ${limit} bytes`);
+}
+
+/** What zlib threw, as the sender hears it. */
+export function inflateError(error: unknown, limit: number, encoding: Encoding): DecodeError {
   if (error instanceof DecodeError) return error;
-  if (isTooLarge(error))
-    return new DecodeError('decompressed_too_large', `the body inflates to more than ${limit} bytes`);
+  if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return tooLarge(limit);
   return new DecodeError(
     'bad_compression',
-    'the gzip stream is damaged: cut off, wrong checksum, or followed by other bytes',
+    `the ${encoding} stream is damaged: cut off, wrong checksum, or followed by other bytes`,
   );
 }
 
@@ -116,7 +116,7 @@ export function peekGunzip(bytes: Uint8Array, want: number): Buffer {
     });
     return head.subarray(0, want);
   } catch (error) {
-    throw inflateError(error, 2 * MIB);
+    throw inflateError(error, 2 * MIB, 'gzip');
   }
 }
 
@@ -129,7 +129,7 @@ export function gzip(bytes: Uint8Array): Promise<Buffer> {
 
 /**
  * Undoes an encoding on this thread, for workers: there the hand-over to zlib's thread pool would only add to the cost.
- * @throws DecodeError as `gunzip`
+ * @throws DecodeError as `gunzipHere`
  */
 export function inflateHere(
   { encoding, bytes }: { readonly encoding: Encoding; readonly bytes: Uint8Array },
@@ -137,11 +137,11 @@ export function inflateHere(
 ): Uint8Array {
   if (encoding === 'identity') return bytes;
   const limit = Math.max(1, inflatedLimit(bytes.length, maxBytes));
+  if (encoding === 'gzip') return gunzipHere(bytes, limit);
   try {
-    if (encoding === 'zstd') return zstdDecompressSync(bytes, { maxOutputLength: limit });
-    return whole(gunzipInline(bytes, optionsFor(isizeOf(bytes), limit)), bytes.length);
+    return zstdDecompressSync(bytes, { maxOutputLength: limit });
   } catch (error) {
-    throw inflateError(error, limit);
+    throw inflateError(error, limit, encoding);
   }
 }
 

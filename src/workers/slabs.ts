@@ -1,5 +1,7 @@
 import type { Memory, MemoryUsage, Slab } from '../model/memory.ts';
 import { type Cell, Chunk } from './cells.ts';
+import type { Reclaim } from './reclaim.ts';
+import { Reservations } from './reservations.ts';
 
 /** Smallest slab: below it the bookkeeping costs more than the bytes. */
 const MIN_SLAB_BYTES = 256;
@@ -28,15 +30,25 @@ export class SlabPool implements Memory {
   readonly #poison: boolean;
   /** The process's own bound first, then one for each limiter; the smallest rules. */
   readonly #budgets: { bytes: number }[];
+  readonly #reservations: Reservations;
   #budgetBytes: number;
   #heldBytes = 0;
   #freeBytes = 0;
   #makers: ((bytes: number) => void)[] = [];
+  readonly #reclaim: Reclaim | undefined;
 
-  constructor(options: { budgetBytes: number; poison?: boolean }) {
+  /** @param options.reclaim told of slabs that nobody refers to any more */
+  constructor(options: { budgetBytes: number; poison?: boolean; reclaim?: Reclaim }) {
     this.#budgets = [{ bytes: options.budgetBytes }];
     this.#budgetBytes = options.budgetBytes;
     this.#poison = options.poison ?? false;
+    this.#reclaim = options.reclaim;
+    this.#reservations = new Reservations({
+      usage: () => this.usage,
+      hold: bytes => {
+        this.#heldBytes += bytes;
+      },
+    });
   }
 
   get usage(): MemoryUsage {
@@ -90,6 +102,7 @@ export class SlabPool implements Memory {
     if (this.#poison) entry.bytes.fill(POISON);
     if (entry.retired || this.#freeBytes + entry.capacity > MAX_FREE_BYTES) {
       this.#slabs.delete(entry.bytes.buffer);
+      this.#reclaim?.dropped(entry.capacity);
       return;
     }
     this.#freeBytes += entry.capacity;
@@ -120,6 +133,14 @@ export class SlabPool implements Memory {
       if (missing > 0) make(missing);
     }
     return before - this.#heldBytes;
+  }
+
+  reserve(size: number, must = false): Promise<(() => void) | undefined> {
+    return this.#reservations.reserve(size, must);
+  }
+
+  reclaim(): void {
+    this.#reclaim?.soon();
   }
 
   limit(budgetBytes: number): () => void {
@@ -170,6 +191,7 @@ export class SlabPool implements Memory {
     if (chunk.free < chunk.size || (!chunk.retired && this.#freeBytes <= MAX_FREE_BYTES)) return;
     this.#putAway(chunk);
     this.#slabs.delete(chunk.buffer);
+    this.#reclaim?.dropped(chunk.buffer.byteLength);
   }
 
   /** No cell of it is leased any more. */

@@ -52,25 +52,33 @@ export async function startEcho(): Promise<Target> {
   return { name: 'echo', port, child };
 }
 
-/** @param sync makes queues durable, in a folder of their own */
-export async function startGateway(
-  name: string,
-  receiver: object,
-  exporters: Record<string, object>,
-  sync?: 'full' | 'normal',
-): Promise<Target> {
+export interface GatewayOptions {
+  readonly receiver: object;
+  readonly exporters: Record<string, object>;
+  /** Beside `resource`, in this order. */
+  readonly processors?: Record<string, object>;
+  /** Makes queues durable, in a folder of their own. */
+  readonly sync?: 'full' | 'normal';
+}
+
+export async function startGateway(name: string, options: GatewayOptions): Promise<Target> {
+  const { receiver, exporters, processors = {}, sync } = options;
   const [port, adminPort] = [await freePort(), await freePort()];
   const dir = await mkdtemp(join(tmpdir(), 'flamegate-bench-'));
   const config = {
     receivers: { pyroscope: { endpoint: `127.0.0.1:${port}`, ...receiver } },
-    processors: { resource: { attributes: [{ key: 'region', value: 'eu-1', action: 'upsert' }] } },
+    processors: { resource: { attributes: [{ key: 'region', value: 'eu-1', action: 'upsert' }] }, ...processors },
     exporters,
     ...(sync && { extensions: { file_storage: { directory: './queue', sync } } }),
     service: {
       ...(sync && { extensions: ['file_storage'] }),
       telemetry: { admin: { endpoint: `127.0.0.1:${adminPort}` } },
       pipelines: {
-        profiles: { receivers: ['pyroscope'], processors: ['resource'], exporters: Object.keys(exporters) },
+        profiles: {
+          receivers: ['pyroscope'],
+          processors: ['resource', ...Object.keys(processors)],
+          exporters: Object.keys(exporters),
+        },
       },
     },
   };

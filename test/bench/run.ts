@@ -32,64 +32,70 @@ interface Scenario {
 
 const url = ({ port }: Target) => `http://127.0.0.1:${port}`;
 // Without a queue, so that the closed loop waits for the stores and nothing piles up that a later second would pay for.
+const direct = (sinks: readonly Target[]) =>
+  Object.fromEntries(
+    sinks.map((sink, n) => [`pyroscope/${n}`, { endpoint: url(sink), sending_queue: { enabled: false } }]),
+  );
 const forward = (validate: 'header' | 'full', count: number): Scenario => ({
   name: `forward, ${count} exporter${count > 1 ? 's' : ''}, ${validate}`,
   deliveries: count,
+  start: sinks => startGateway('forward', { receiver: { validate }, exporters: direct(sinks.slice(0, count)) }),
+});
+const LABELS = {
+  actions: [
+    { action: 'set', key: 'region', value: 'eu-1' },
+    { action: 'set', key: 'team', value: 'checkout' },
+  ],
+};
+const FRAMES = { rules: [{ action: 'redact', match: '\\.[0-9a-f]{14}$' }] };
+/** Work on samples: every profile is decoded, edited, encoded and compressed again. */
+const staged = (name: string, processors: Record<string, object>): Scenario => ({
+  name: `forward, ${name}`,
+  deliveries: 1,
   start: sinks =>
-    startGateway(
-      'forward',
-      { validate },
-      Object.fromEntries(
-        sinks
-          .slice(0, count)
-          .map((sink, n) => [`pyroscope/${n}`, { endpoint: url(sink), sending_queue: { enabled: false } }]),
-      ),
-    ),
+    startGateway('stages', { receiver: { validate: 'header' }, processors, exporters: direct(sinks.slice(0, 1)) }),
 });
 const ack = (validate: 'header' | 'full'): Scenario => ({
   name: `ingest + ack, ${validate}`,
   deliveries: 0,
   // The store is dead and the queue small: what remains is receiving, storing and making room.
   start: () =>
-    startGateway(
-      'ack',
-      { validate },
-      { pyroscope: { endpoint: 'http://127.0.0.1:9', sending_queue: { queue_size: '2MiB' } } },
-    ),
+    startGateway('ack', {
+      receiver: { validate },
+      exporters: { pyroscope: { endpoint: 'http://127.0.0.1:9', sending_queue: { queue_size: '2MiB' } } },
+    }),
 });
 /** Acknowledged from a queue: the store takes all, so that the queue stays short. */
 const queued = (name: string, storage: 'full' | 'normal' | undefined): Scenario => ({
   name: `queue, ${name}`,
   deliveries: 1,
   start: ([sink]) =>
-    startGateway(
-      'queue',
-      { validate: 'header' },
-      {
+    startGateway('queue', {
+      receiver: { validate: 'header' },
+      exporters: {
         pyroscope: {
           endpoint: url(sink!),
           sending_queue: { queue_size: '4GiB', on_full: 'refuse', ...(storage && { storage: 'file_storage' }) },
         },
       },
-      storage,
-    ),
+      ...(storage && { sync: storage }),
+    }),
 });
 /** The same without a delivery: the store is dead, everything stays in the queue. */
 const durable = (sync: 'full' | 'normal'): Scenario => ({
   name: `queue, disk, sync ${sync}, ingest + ack`,
   deliveries: 0,
   start: () =>
-    startGateway(
-      'durable',
-      { validate: 'header' },
-      {
+    startGateway('durable', {
+      receiver: { validate: 'header' },
+      exporters: {
         pyroscope: {
           endpoint: 'http://127.0.0.1:9',
           sending_queue: { queue_size: '8GiB', on_full: 'refuse', storage: 'file_storage' },
         },
       },
       sync,
-    ),
+    }),
 });
 const scenarios: Scenario[] = [
   { name: 'bare echo', deliveries: 0, start: startEcho },
@@ -97,6 +103,9 @@ const scenarios: Scenario[] = [
   forward('header', 1),
   forward('full', 1),
   forward('header', 3),
+  staged('two labels on every sample', { labels: LABELS }),
+  staged('frames redacted', { frames: FRAMES }),
+  staged('labels and frames, fused', { labels: LABELS, frames: FRAMES }),
   queued('memory', undefined),
   queued('disk, sync normal', 'normal'),
   queued('disk, sync full', 'full'),

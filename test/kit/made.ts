@@ -192,7 +192,8 @@ class Writer {
                 3,
                 this.#message([
                   this.#text(1, label.key),
-                  this.#text(2, label.text),
+                  // Row 0 alone says that there is no text; another row that holds '' would hide the number.
+                  label.text === '' ? [] : this.#text(2, label.text),
                   this.#number(3, label.number),
                   this.#text(4, label.unit),
                 ]),

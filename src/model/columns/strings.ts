@@ -116,6 +116,11 @@ export class Strings {
     return -1;
   }
 
+  /** Whether two rows hold the same text. */
+  same(one: number, other: number): boolean {
+    return one === other || this.holds(one, this.memory(other), this.offset(other), this.byteLength(other));
+  }
+
   /** Whether a row holds exactly the bytes of `memory` from `offset` on. */
   holds(row: number, memory: Uint8Array, offset: number, length: number): boolean {
     if (this.byteLength(row) !== length) return false;

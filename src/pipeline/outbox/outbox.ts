@@ -234,7 +234,14 @@ export class Outbox implements Component, Reader {
   }
 
   async #consume(): Promise<void> {
-    for (let entry = await this.#next(); entry; entry = await this.#next()) await this.#attempt(entry);
+    while (await this.#consumeOne());
+  }
+
+  /** A call of its own: a loop that waits for the next entry would keep the last one's payload from the garbage collector. */
+  async #consumeOne(): Promise<boolean> {
+    const entry = await this.#next();
+    if (entry) await this.#attempt(entry);
+    return entry !== undefined;
   }
 
   /** The next entry that may be tried; undefined when no further one may be taken. */

@@ -164,7 +164,8 @@ export class Schedule<T extends Scheduled> {
   }
 
   #shift(): void {
-    this.#head++;
+    // A delivered entry that stays referred to keeps its payload resident after the pool let go of it.
+    this.#ready[this.#head++] = undefined as never;
     if (this.#head <= CUT_AFTER) return;
     this.#ready = this.#ready.slice(this.#head);
     this.#head = 0;

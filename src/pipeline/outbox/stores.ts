@@ -8,6 +8,7 @@ import type { Store } from './store.ts';
 
 export interface StoresParts {
   readonly memory: Memory;
+  /** By which entries are due and old; one that never jumps, or a wall clock set back would stop all retries. */
   readonly clock: Clock;
   readonly log: Logger;
   meter(id: string): Meter;
@@ -30,6 +31,11 @@ export class Stores {
   constructor(parts: StoresParts) {
     this.#of = parts;
     this.memory = new MemoryStore(parts);
+  }
+
+  /** The clock of all queues. */
+  get clock(): Clock {
+    return this.#of.clock;
   }
 
   /**

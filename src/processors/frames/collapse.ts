@@ -50,12 +50,14 @@ function collapseLines(columns: Columns, row: number, matches: LineMatcher, run:
   for (let line = start; line < end; line++) if (matches(row, line)) matching++;
   if (matching === 0) return 0;
   if (matching === end - start) return ALL;
+  // Asked for first, since it may add a line of its own.
+  const fn = run.function;
   const from = lines.count;
   let inRun = false;
   for (let line = start; line < end; line++) {
     const is = matches(row, line);
     if (!is) lines.addCopy(line);
-    else if (!inRun) lines.add(run.function);
+    else if (!inRun) lines.add(fn);
     inRun = is;
   }
   locations.lineStart[row] = from;
@@ -83,8 +85,9 @@ class Run {
   }
 
   get function(): number {
+    const row = this.location;
     const { locations } = this.#columns;
-    return locations.lines.function[locations.lineStart[this.location]!]!;
+    return locations.lines.function[locations.lineStart[row]!]!;
   }
 
   withoutFirst(row: number): number {

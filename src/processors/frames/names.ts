@@ -33,7 +33,7 @@ function rewriteFunctions(
     if (!matches(field === 'function' ? name[row]! : file[row]!)) continue;
     const before = name[row]!;
     // Where nothing was mangled, name and system name are the same.
-    const isSystemName = field === 'function' && systemName[row] === before;
+    const isSystemName = field === 'function' && columns.strings.same(systemName[row]!, before);
     if (reach === 'all' || field === 'function') set(name, row, rewrite(before));
     if (reach === 'all' || isSystemName) set(systemName, row, rewrite(systemName[row]!));
     if (reach === 'all' || field === 'file') set(file, row, rewrite(file[row]!));
@@ -66,8 +66,9 @@ const setter = (columns: Columns) => (column: Uint32Array, row: number, to: numb
 
 /** Rows of strings to rows of what is written for them, each made once; '' stays ''. */
 function rewriter({ strings }: Columns, write: (text: string) => string): (row: number) => number {
-  const written = new Map<number, number>([[0, 0]]);
+  const written = new Map<number, number>();
   return row => {
+    if (strings.byteLength(row) === 0) return row;
     let to = written.get(row);
     if (to === undefined) {
       to = strings.intern(write(strings.text(row)));

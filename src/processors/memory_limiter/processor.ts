@@ -87,8 +87,10 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
       this.#warned = true;
       this.#host.log.warn('memory limit leaves hardly any room for payloads, raise limit_mib', { baseBytes, budget });
     }
-    // Nothing held, nothing to refuse for: the resident memory of an idle process shrinks only when new work has it collected.
-    const full = this.#excess(rss) > 0 && heldBytes > 0;
+    // Garbage is resident too, and nobody is to be locked out for it.
+    if (rss > this.#softBytes) this.#host.memory.reclaim();
+    // What is always allowed to be held is no reason to refuse: waiting would not make the process smaller.
+    const full = this.#excess(rss) > 0 && heldBytes > MIN_BUDGET_BYTES;
     if (full === this.#full) return;
     this.#full = full;
     const why = new Error(

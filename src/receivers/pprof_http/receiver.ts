@@ -12,7 +12,7 @@ import {
 } from '../../api/index.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
 import { type Part, parseMultipart } from '../../wire/multipart.ts';
-import { receivePprof } from '../../wire/pprof/receive.ts';
+import { isGzippedTwice, receivePprof } from '../../wire/pprof/receive.ts';
 import { checkLabels } from '../../wire/pyroscope/labels.ts';
 import type { Config } from './config.ts';
 
@@ -45,7 +45,7 @@ export function protocolOf(config: Config, host: Host, next: Consumer<'profiles'
   const handle = async (request: Request): Promise<Response> => {
     try {
       const attributes = labelsOf(request.query, config.max_label_names);
-      const payload = await payloadOf(request, config);
+      const payload = await payloadOf(request, config, host);
       if (!('form' in payload)) return refused(payload);
       if (payload.summary?.samples === 0) {
         dropped.record(1, { reason: 'empty_profile' });
@@ -72,8 +72,7 @@ export function protocolOf(config: Config, host: Host, next: Consumer<'profiles'
   };
   const refused = (problem: DecodeError | BodyProblem): Response => {
     rejected.record(1, { protocol: 'pprof_http', reason: problem.reason });
-    const delayMs = 'retryAfterMs' in problem ? problem.retryAfterMs : undefined;
-    return sentence(STATUS[problem.reason] ?? 400, `${problem.reason}: ${problem.message}`, delayMs);
+    return sentence(STATUS[problem.reason] ?? 400, `${problem.reason}: ${problem.message}`, problem.retryAfterMs);
   };
   return {
     name: 'pprof_http',
@@ -90,17 +89,16 @@ function labelsOf(query: string, maxNames: number): ReadonlyMap<string, string> 
   return labels;
 }
 
-async function payloadOf(request: Request, config: Config): Promise<Payload | BodyProblem> {
+async function payloadOf(request: Request, config: Config, host: Host): Promise<Payload | BodyProblem> {
   const body = await request.read({ maxBytes: config.max_body_size, maxInflatedBytes: config.max_inflated_size });
   if (body.kind === 'problem') return body;
   const contentType = String(request.headers['content-type'] ?? '');
   const form = /^\s*multipart\/form-data\b/i.test(contentType);
-  if (!form && body.encoding !== 'zstd')
-    return receivePprof(body.bytes, body.encoding === 'gzip', config.validate, config.max_inflated_size);
-  const plain = await body.decoded();
+  const opened = form || body.encoding === 'zstd' || (body.encoding === 'gzip' && isGzippedTwice(body.bytes));
+  const plain = opened ? await body.decoded() : body;
   if (plain.kind === 'problem') return plain;
   const bytes = form ? profileIn(parseMultipart(plain.bytes, contentType)) : plain.bytes;
-  return receivePprof(bytes, false, config.validate, config.max_inflated_size);
+  return receivePprof(bytes, config.validate, config.max_inflated_size, host.examine);
 }
 
 /** The part `profile`, or else the first file, or else the first part: whatever name a form gave it. Empty without any. */

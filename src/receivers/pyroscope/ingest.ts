@@ -15,7 +15,7 @@ import { DecodeError } from '../../wire/decode-error.ts';
 import { isGzip } from '../../wire/gzip.ts';
 import { type Part, parseMultipart } from '../../wire/multipart.ts';
 import { checkPprofHeader } from '../../wire/pprof/payload.ts';
-import { receivePprof } from '../../wire/pprof/receive.ts';
+import { isGzippedTwice } from '../../wire/pprof/receive.ts';
 import { type ConnectCode, connectError } from '../../wire/pyroscope/connect.ts';
 import { IngestQuery, ingestForm } from '../../wire/pyroscope/ingest.ts';
 import { checkLabels } from '../../wire/pyroscope/labels.ts';
@@ -79,12 +79,10 @@ function attributesOf(name: SeriesName): Attributes {
 
 async function fromBody(body: Body, form: Form, intake: Intake): Promise<Payload> {
   if (form !== 'pprof') return opaque(form, body.bytes);
-  if (body.encoding === 'zstd') {
-    const plain = await body.decoded();
-    if (plain.kind === 'problem') throw new DecodeError(plain.reason, plain.message);
-    return receivePprof(plain.bytes, false, intake.config.validate, intake.read.maxInflatedBytes);
-  }
-  return receivePprof(body.bytes, body.encoding === 'gzip', intake.config.validate, intake.read.maxInflatedBytes);
+  const opened = body.encoding === 'zstd' || (body.encoding === 'gzip' && isGzippedTwice(body.bytes));
+  const plain = opened ? await body.decoded() : body;
+  if (plain.kind === 'problem') throw new DecodeError(plain.reason, plain.message, plain.retryAfterMs);
+  return intake.pprof(plain.bytes);
 }
 
 async function fromParts(
@@ -105,7 +103,7 @@ async function fromParts(
   const config = parts.get('sample_type_config');
   if (config) parseSampleTypeConfig(config.data);
   const data = parts.get('profile')?.data ?? Buffer.alloc(0);
-  const payload = await receivePprof(data, false, intake.config.validate, intake.read.maxInflatedBytes);
+  const payload = await intake.pprof(data);
   return { payload, parts: config ? { sample_type_config: config.data } : {} };
 }
 
@@ -121,8 +119,7 @@ function refused(problem: DecodeError | BodyProblem, intake: Intake): Response {
   intake.reject('ingest', reason, message);
   const [status, code] = STATUS[reason] ?? [422, 'unknown'];
   const error = connectError(code, message, status);
-  const delayMs = 'retryAfterMs' in problem ? problem.retryAfterMs : undefined;
-  return { ...error, headers: { ...error.headers, ...retryAfter(delayMs) } };
+  return { ...error, headers: { ...error.headers, ...retryAfter(problem.retryAfterMs) } };
 }
 
 function answer(result: Result): Response {

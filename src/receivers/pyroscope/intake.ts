@@ -1,6 +1,7 @@
-import type { Consumer, Host, Instrument, Profile, ReadOptions, Request, Result } from '../../api/index.ts';
+import type { Consumer, Host, Instrument, Payload, Profile, ReadOptions, Request, Result } from '../../api/index.ts';
 import { BatchId } from '../../api/index.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
+import { type InflateBudget, receivePprof } from '../../wire/pprof/receive.ts';
 import type { Config } from './config.ts';
 
 /** Longest tenant id, bytes, and its characters, as Pyroscope wants them. */
@@ -39,6 +40,11 @@ export class Intake {
     if (one.length > MAX_TENANT_BYTES || !TENANT.test(one) || one === '.' || one === '..')
       throw new DecodeError('bad_tenant', 'X-Scope-OrgID must name exactly one tenant');
     return one;
+  }
+
+  /** A profile of the request. @param budget what all its profiles may inflate to, when there are several @throws DecodeError */
+  pprof(bytes: Uint8Array, budget: number | InflateBudget = this.read.maxInflatedBytes): Promise<Payload> {
+    return receivePprof(bytes, this.config.validate, budget, this.#host.examine);
   }
 
   /** Whether there is anything in it to forward; an empty profile is taken, counted, and goes no further. */

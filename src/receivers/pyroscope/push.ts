@@ -2,7 +2,6 @@
 import { gzipSync } from 'node:zlib';
 import type { Attributes, BodyProblem, Profile, Request, Response, Result } from '../../api/index.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
-import { receivePprof } from '../../wire/pprof/receive.ts';
 import { type ConnectCode, connectError } from '../../wire/pyroscope/connect.ts';
 import { checkLabels } from '../../wire/pyroscope/labels.ts';
 import { decodePush, decodePushJson, type PushSeries } from '../../wire/pyroscope/push.ts';
@@ -71,7 +70,7 @@ async function profilesOf(
     identity += `\n${JSON.stringify(labels)}`;
     for (const [nth, { rawProfile, id }] of samples.entries()) {
       try {
-        const payload = await receivePprof(rawProfile, false, intake.config.validate, budget);
+        const payload = await intake.pprof(rawProfile, budget);
         profiles.push({ attributes, payload, part: 0, origin: { door: 'push', ...(id !== '' && { sampleId: id }) } });
       } catch (error) {
         throw placed(error, `series ${at}, sample ${nth}`);
@@ -84,7 +83,9 @@ async function profilesOf(
 
 /** The same error with where in the request it is. */
 function placed(error: unknown, where: string): unknown {
-  return error instanceof DecodeError ? new DecodeError(error.reason, `${where}: ${error.message}`) : error;
+  return error instanceof DecodeError
+    ? new DecodeError(error.reason, `${where}: ${error.message}`, error.retryAfterMs)
+    : error;
 }
 
 function attributesOf(labels: PushSeries['labels'], maxNames: number, at: number): Attributes {

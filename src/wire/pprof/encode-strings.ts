@@ -11,8 +11,7 @@ export function writeStrings(writer: BackWriter, strings: Strings, live: Uint8Ar
   let row = strings.count - 1;
   while (row >= 0) {
     if (live && live[row] === 0) {
-      writer.room(2);
-      writer.head(0x32, writer.at);
+      writer.head(0x32, writer.written);
       row--;
       continue;
     }
@@ -21,11 +20,10 @@ export function writeStrings(writer: BackWriter, strings: Strings, live: Uint8Ar
     if (row < strings.sourceCount)
       while (first > 0 && (!live || live[first - 1] === 1) && follows(ranges, source, first)) first--;
     if (first < row) writer.copy(source, ranges[2 * first + 1]!, ranges[2 * row + 1]!);
-    const end = writer.at;
+    const before = writer.written;
     const from = strings.offset(first);
     writer.copy(strings.memory(first), from, from + strings.byteLength(first));
-    writer.room(6);
-    writer.head(0x32, end);
+    writer.head(0x32, before);
     row = first - 1;
   }
 }

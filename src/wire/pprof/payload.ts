@@ -1,7 +1,9 @@
+import type { Room } from '../../model/memory.ts';
 import type { Encoding } from '../../model/payload.ts';
-import type { Summary } from '../../model/summary.ts';
+import type { Examined, Summary } from '../../model/summary.ts';
 import { DecodeError } from '../decode-error.ts';
-import { gunzip, isGzip, MAX_INFLATED_BYTES } from '../gzip.ts';
+import { isGzip } from '../gzip.ts';
+import { inflate } from '../inflate.ts';
 import { scanPprof } from './scan.ts';
 
 /** Header (10 bytes) and trailer (8 bytes) of a gzip member, and the least deflate block. */
@@ -31,18 +33,22 @@ export function checkPprofHeader(bytes: Uint8Array): Encoding {
   return 'gzip';
 }
 
-/** Inflates within the limits and scans. @throws DecodeError as `gunzip` and `scanPprof` */
-export async function summarizePprof(
+/** Inflates within the limits and scans. @throws DecodeError as `inflate` and `scanPprof` */
+export async function examinePprof(
   payload: { readonly encoding: Encoding; readonly bytes: Uint8Array },
-  maxBytes = MAX_INFLATED_BYTES,
-): Promise<Summary> {
-  if (payload.encoding === 'identity') {
-    if (payload.bytes.length > 0) checkFirstTag(payload.bytes);
-    return scanPprof(payload.bytes);
-  }
-  const raw = await gunzip(payload.bytes, maxBytes);
-  if (raw.length === 0) throw new DecodeError('empty_body', 'the body inflates to nothing');
-  if (isGzip(raw)) throw new DecodeError('not_a_profile', 'the body is gzip inside gzip');
+  maxBytes: number,
+  room: { readonly room?: Room | undefined; readonly must?: boolean } = {},
+): Promise<Examined> {
+  return inflate(payload, maxBytes, room, raw => ({
+    summary: scanBody(raw, payload.encoding),
+    inflatedBytes: raw.length,
+  }));
+}
+
+/** What inflated bytes say. @param encoding what they had been in @throws DecodeError */
+export function scanBody(raw: Uint8Array, encoding: Encoding): Summary {
+  if (encoding !== 'identity' && isGzip(raw)) throw new DecodeError('not_a_profile', 'the body is gzip inside gzip');
+  if (raw.length > 0) checkFirstTag(raw);
   return scanPprof(raw);
 }
 

@@ -1,7 +1,8 @@
 import type { Payload } from '../../model/payload.ts';
+import type { Examined } from '../../model/summary.ts';
 import { DecodeError } from '../decode-error.ts';
-import { gunzip, isGzip, peekGunzip } from '../gzip.ts';
-import { checkPprofHeader, summarizePprof } from './payload.ts';
+import { isGzip, peekGunzip } from '../gzip.ts';
+import { checkPprofHeader, examinePprof } from './payload.ts';
 
 /** How much of a body is looked at before it is acknowledged. */
 export type Validate = 'full' | 'header';
@@ -14,43 +15,44 @@ export interface InflateBudget {
   leftBytes: number;
 }
 
+/** Looks at a whole profile, here or elsewhere. @throws DecodeError as `examinePprof` */
+export type Examine = (payload: Pick<Payload, 'encoding' | 'bytes'>, maxBytes: number) => Promise<Examined>;
+
 /** zlib takes no smaller bound on its output, bytes. */
 const LEAST_INFLATE_BYTES = 64;
 
 /**
- * A pprof as it came in a request body: plain, gzip, or either of them inside HTTP gzip. The bytes stay as they are; only gzip
- * around gzip is undone, once.
- * @param httpGzip whether Content-Encoding said gzip
- * @param limit bytes that a lone profile may inflate to, or what all profiles of its request share
- * @throws DecodeError decompressed_too_large, and as `checkPprofHeader`, `gunzip` and `scanPprof`
+ * Whether HTTP gzip lies around a body that is gzip itself. `net` then undoes the outer one, so that what goes on lies in a slab.
+ * @throws DecodeError empty_body, bad_compression when the body is not what its content-encoding says
  */
-export async function receivePprof(
-  bytes: Uint8Array,
-  httpGzip: boolean,
-  validate: Validate,
-  limit: number | InflateBudget,
-): Promise<Payload> {
-  const budget = typeof limit === 'number' ? { leftBytes: limit } : limit;
-  let inner = bytes;
-  if (httpGzip && !isGzip(bytes))
+export function isGzippedTwice(bytes: Uint8Array): boolean {
+  if (!isGzip(bytes))
     throw new DecodeError(
       bytes.length === 0 ? 'empty_body' : 'bad_compression',
       'the body is not gzip, against its content-encoding',
     );
-  // HTTP gzip around a plain pprof is the same bytes as a gzipped pprof, and is carried as one.
-  if (httpGzip && isGzip(peekGunzip(bytes, 3))) inner = await inflate(bytes, budget);
-  const encoding = checkPprofHeader(inner);
-  const payload: Payload = { form: 'pprof', encoding, bytes: inner };
-  if (validate === 'header') return payload;
-  const raw = encoding === 'gzip' ? await inflate(inner, budget) : inner;
-  if (encoding === 'gzip' && isGzip(raw)) throw new DecodeError('not_a_profile', 'the body is gzip inside gzip');
-  return { ...payload, summary: await summarizePprof({ encoding: 'identity', bytes: raw }) };
+  return isGzip(peekGunzip(bytes, 3));
 }
 
-async function inflate(bytes: Uint8Array, budget: InflateBudget): Promise<Buffer> {
-  if (budget.leftBytes < LEAST_INFLATE_BYTES)
+/**
+ * A pprof as it came in a request body, plain or gzip; HTTP gzip around a plain pprof is the same bytes as a gzipped pprof, and is
+ * carried as one. The bytes stay as they are.
+ * @param limit bytes that a lone profile may inflate to, or what all profiles of its request share
+ * @throws DecodeError decompressed_too_large, and as `checkPprofHeader` and `examinePprof`
+ */
+export async function receivePprof(
+  bytes: Uint8Array,
+  validate: Validate,
+  limit: number | InflateBudget,
+  examine: Examine = examinePprof,
+): Promise<Payload> {
+  const encoding = checkPprofHeader(bytes);
+  const payload: Payload = { form: 'pprof', encoding, bytes };
+  if (validate === 'header') return payload;
+  const budget = typeof limit === 'number' ? { leftBytes: limit } : limit;
+  if (encoding !== 'identity' && budget.leftBytes < LEAST_INFLATE_BYTES)
     throw new DecodeError('decompressed_too_large', 'the profiles of the request inflate to more than is allowed');
-  const raw = await gunzip(bytes, budget.leftBytes);
-  budget.leftBytes -= raw.length;
-  return raw;
+  const { summary, inflatedBytes } = await examine(payload, budget.leftBytes);
+  if (encoding !== 'identity') budget.leftBytes -= inflatedBytes;
+  return { ...payload, summary };
 }

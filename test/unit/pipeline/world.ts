@@ -11,6 +11,7 @@ import {
 import type { ComponentPlan, PipelinePlan, Plan } from '../../../src/config/plan.ts';
 import { Stores } from '../../../src/pipeline/outbox/stores.ts';
 import { Service } from '../../../src/pipeline/service.ts';
+import { Examiner } from '../../../src/workers/examine.ts';
 import { Pool, type PoolSettings } from '../../../src/workers/pool.ts';
 import { SlabPool } from '../../../src/workers/slabs.ts';
 import { FakeClock, silent } from './fixtures.ts';
@@ -115,6 +116,7 @@ export function world(workers: Partial<PoolSettings> = {}, budgetBytes = 1 << 28
     meter,
     ports: { bind: () => ({}) },
     pool,
+    examiner: new Examiner(pool, memory),
   });
   const factories: Record<string, Factory> = { rx, tag, out };
   return { events, got, push, answers, drops, service, memory, factories, clock, pool };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Secret } from '../../../src/api/index.ts';
-import { systemClock } from '../../../src/telemetry/clock.ts';
+import { steadyClock, systemClock } from '../../../src/telemetry/clock.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { Metrics } from '../../../src/telemetry/metrics.ts';
 
@@ -109,4 +109,13 @@ test('a gauge can be forgotten, and is there again when it is recorded', async (
   assert.deepEqual(await shown(), ['flamegate_queue_batches{id="service",queue="b"} 2']);
   gauge.record(3, { queue: 'a' });
   assert.equal((await shown())?.length, 2);
+});
+
+test('the steady clock says real time and does not jump with the wall clock', t => {
+  const clock = steadyClock();
+  const before = clock.now();
+  assert.ok(Math.abs(before - Date.now()) < 1000);
+  const real = Date.now;
+  t.mock.method(Date, 'now', () => real() - 3_600_000);
+  assert.ok(clock.now() >= before);
 });

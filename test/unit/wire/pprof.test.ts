@@ -7,8 +7,8 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { Profile } from 'pprof-format';
 import { DecodeError } from '../../../src/wire/decode-error.ts';
-import { checkPprofHeader, summarizePprof } from '../../../src/wire/pprof/payload.ts';
-import { receivePprof } from '../../../src/wire/pprof/receive.ts';
+import { checkPprofHeader, examinePprof } from '../../../src/wire/pprof/payload.ts';
+import { isGzippedTwice, receivePprof } from '../../../src/wire/pprof/receive.ts';
 import { scanPprof } from '../../../src/wire/pprof/scan.ts';
 import { corpusDir, malformed, recordings } from '../../kit/corpus.ts';
 import { factsOf, numbered, pushed } from '../../kit/pprof.ts';
@@ -79,7 +79,7 @@ test('the corpus: every pprof has the totals, counts and times that its manifest
   assert.ok(profiles.length > 20);
   for (const { file, facts } of profiles) {
     const bytes = readFileSync(resolve(corpusDir!, file));
-    const summary = await summarizePprof({ encoding: checkPprofHeader(bytes), bytes });
+    const { summary } = await examinePprof({ encoding: checkPprofHeader(bytes), bytes }, LIMIT);
     assert.deepEqual(
       [
         summary.types.map(({ total }) => String(total)),
@@ -107,7 +107,7 @@ test('the corpus: every pprof has the totals, counts and times that its manifest
 test('what is tricky but right is read exactly', async () => {
   for (const { file, expect, bytes } of malformed('pprof')) {
     if (expect.status !== 200 || !expect.facts?.valueSums) continue;
-    const { types } = await summarizePprof({ encoding: checkPprofHeader(bytes), bytes });
+    const { types } = (await examinePprof({ encoding: checkPprofHeader(bytes), bytes }, LIMIT)).summary;
     assert.deepEqual(
       types.map(({ total }) => String(total)),
       expect.facts.valueSums,
@@ -145,15 +145,16 @@ test('any value survives the sum', () => {
   );
 });
 
-test('HTTP gzip around a plain profile keeps its bytes, around a gzipped one is undone once', async () => {
+test('HTTP gzip around a plain profile is carried as a gzipped one, around a gzipped one it must be undone first', async () => {
   const plain = numbered(5);
   const once = gzipSync(plain);
   const twice = gzipSync(once);
-  assert.equal((await receivePprof(once, true, 'full', LIMIT)).bytes, once);
-  const inner = await receivePprof(twice, true, 'full', LIMIT);
-  assert.deepEqual([inner.encoding, Buffer.from(inner.bytes)], ['gzip', once]);
-  await assert.rejects(receivePprof(twice, false, 'full', LIMIT), { reason: 'not_a_profile' });
-  await assert.rejects(receivePprof(plain, true, 'full', LIMIT), { reason: 'bad_compression' });
+  assert.equal(isGzippedTwice(once), false);
+  assert.equal((await receivePprof(once, 'full', LIMIT)).bytes, once);
+  assert.equal(isGzippedTwice(twice), true);
+  await assert.rejects(receivePprof(twice, 'full', LIMIT), { reason: 'not_a_profile' });
+  assert.throws(() => isGzippedTwice(plain), { reason: 'bad_compression' });
+  assert.throws(() => isGzippedTwice(Buffer.alloc(0)), { reason: 'empty_body' });
 });
 
 test('mutated profiles are read or refused with a reason, never anything else', async () => {
@@ -172,7 +173,7 @@ test('mutated profiles are read or refused with a reason, never anything else', 
       const body = cut === null ? bytes : bytes.subarray(0, cut % bytes.length);
       for (const validate of ['full', 'header'] as const)
         try {
-          await receivePprof(body, false, validate, LIMIT);
+          await receivePprof(body, validate, LIMIT);
         } catch (error) {
           assert.ok(error instanceof DecodeError && /^[a-z_]+$/.test(error.reason), String(error));
         }

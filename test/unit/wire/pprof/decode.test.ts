@@ -15,7 +15,8 @@ import { bytes, number, text } from '../../../kit/protobuf.ts';
 
 test('real profiles are read as protobufjs and pprof-format read them', () => {
   let compared = 0;
-  for (const { file, raw } of soundProfiles()) {
+  // The one larger profile would take as long as all the others.
+  for (const { file, raw } of soundProfiles().filter(one => one.raw.length < 2_000_000)) {
     const plain = plainOf(decodePprof(raw));
     assert.deepEqual(plain, byProtobufjs(raw), `${file} by protobufjs`);
     assert.deepEqual(plain, byPprofFormat(raw), `${file} by pprof-format`);
