@@ -1,8 +1,7 @@
 import type { Encoding } from '../model/payload.ts';
 import type { Examined } from '../model/summary.ts';
 import { DecodeError } from '../wire/decode-error.ts';
-import { inflateHere } from '../wire/gzip.ts';
-import { scanBody } from '../wire/pprof/payload.ts';
+import { examinePprof } from '../wire/pprof/payload.ts';
 import { prepareStages, runStages } from './stages/run.ts';
 import type { StageGroup, StageReport, StageTask } from './stages/task.ts';
 
@@ -21,8 +20,7 @@ export const tasks = {
   /** Inflates a pprof and looks at all of it. */
   async examine({ encoding, bytes, maxBytes }: ExamineTask): Promise<ExamineReport> {
     try {
-      const raw = inflateHere({ encoding, bytes }, maxBytes);
-      return { kind: 'sound', summary: scanBody(raw, encoding), inflatedBytes: raw.length };
+      return { kind: 'sound', ...(await examinePprof({ encoding, bytes }, maxBytes, { worker: true })) };
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       return { kind: 'unsound', reason: error.reason, message: error.message };

@@ -1,9 +1,8 @@
-import type { Room } from '../../model/memory.ts';
 import type { Encoding } from '../../model/payload.ts';
 import type { Examined, Summary } from '../../model/summary.ts';
 import { DecodeError } from '../decode-error.ts';
 import { isGzip } from '../gzip.ts';
-import { inflate } from '../inflate.ts';
+import { type InflateOptions, inflate } from '../inflate.ts';
 import { scanPprof } from './scan.ts';
 
 /** Header (10 bytes) and trailer (8 bytes) of a gzip member, and the least deflate block. */
@@ -37,9 +36,9 @@ export function checkPprofHeader(bytes: Uint8Array): Encoding {
 export async function examinePprof(
   payload: { readonly encoding: Encoding; readonly bytes: Uint8Array },
   maxBytes: number,
-  room: { readonly room?: Room | undefined; readonly must?: boolean } = {},
+  how: InflateOptions = {},
 ): Promise<Examined> {
-  return inflate(payload, maxBytes, room, raw => ({
+  return inflate(payload, maxBytes, how, raw => ({
     summary: scanBody(raw, payload.encoding),
     inflatedBytes: raw.length,
   }));
