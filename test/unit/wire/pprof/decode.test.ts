@@ -176,6 +176,22 @@ test('a reference is looked up whatever its size', () => {
   assert.throws(() => decodePprof(profile(location(1n), location(2n), location(1n))), { reason: 'duplicate_id' });
 });
 
+test('of a field that comes twice the last one counts, for the scan too', () => {
+  const twice = profile(
+    bytes(4, [
+      ...number(1, 9),
+      ...number(1, 1),
+      ...number(2, 7),
+      ...number(2, 0),
+      ...bytes(4, [...number(1, 7), 8, 0]),
+    ]),
+    bytes(2, [0x0a, 1, 1, ...number(2, 5)]),
+  );
+  assert.equal(scanPprof(twice).samples, 1);
+  const { locations } = plainOf(decodePprof(twice));
+  assert.deepEqual(locations, byProtobufjs(twice).locations);
+});
+
 test('an index of a string is checked whatever names it', () => {
   for (const field of [
     number(7, 3),
