@@ -5,6 +5,7 @@ import { type Component, Secret } from './api/index.ts';
 import { components } from './components.ts';
 import { formatFindings, loadPlan, readText } from './config/load.ts';
 import type { Plan } from './config/plan.ts';
+import { checked } from './dry.ts';
 import { Listeners } from './net/listeners.ts';
 import { Stores } from './pipeline/outbox/stores.ts';
 import { Service } from './pipeline/service.ts';
@@ -44,7 +45,7 @@ export async function run(options: RunOptions): Promise<number> {
   const load = () => {
     watched.begin();
     const read = options.watch ? watched.read : readText;
-    return loadPlan({ files: [...options.files], set: [...options.set], factories: components, read });
+    return loadPlan({ files: [...options.files], set: [...options.set], factories: components, read }).then(checked);
   };
   const first = await Promise.race([load(), signals.ended]);
   if (typeof first === 'string') return 0;

@@ -93,9 +93,20 @@ export const address = () =>
     return port !== undefined && Number(port) <= 65_535;
   }, 'must be host:port, such as 127.0.0.1:4040');
 
-/** Base URL of a store. */
+/** Base URL of a store. What it would silently lose is an error: a path is appended to it, credentials belong in `auth`. */
 export const url = () =>
-  z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).transform(text => new URL(text));
+  z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).transform((text, context) => {
+    const parsed = new URL(text);
+    if (parsed.username !== '' || parsed.password !== '')
+      context.addIssue(
+        'credentials in a URL are not used and would be shown; write them under `auth: {basic: …}` beside it',
+      );
+    if (/[?#]/.test(text))
+      context.addIssue(
+        'a query or fragment of the base URL would not be sent; leave it out, and use `headers` or `auth`',
+      );
+    return parsed;
+  });
 
 const basic = z
   .strictObject({

@@ -16,7 +16,8 @@ const KEYS: Readonly<Record<string, string>> = {
 
 /** A hint for a key that the Collector has at this place and flamegate has not. */
 export function collectorHint(key: string, parent: string | undefined): string | undefined {
-  return KEYS[`${parent ?? ''}.${key}`];
+  const place = `${parent ?? ''}.${key}`;
+  return Object.hasOwn(KEYS, place) ? KEYS[place] : undefined;
 }
 
 /** A processor type that is accepted for the sake of existing files, and left out of the plan. */
@@ -35,6 +36,5 @@ const SECTIONS: Readonly<Record<string, string>> = {
 
 /** Where a key belongs that stands at the top by mistake. */
 export function sectionHint(key: string): string | undefined {
-  const meant = SECTIONS[key];
-  return meant === undefined ? undefined : `did you mean \`${meant}\`?`;
+  return Object.hasOwn(SECTIONS, key) ? `did you mean \`${SECTIONS[key]}\`?` : undefined;
 }

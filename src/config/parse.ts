@@ -27,17 +27,17 @@ export function parseText(text: string, offset: number, source: Source, findings
     findings.error({ source, offset }, `nested more than ${MAX_DEPTH} levels deep`);
     return UNSOUND;
   }
-  for (const problem of document.errors) {
-    // The parser catches the exhaustion of its own stack here and there.
-    if (/call stack/i.test(problem.message)) {
-      findings.error({ source, offset }, `nested more than ${MAX_DEPTH} levels deep`);
-      return UNSOUND;
-    }
-    const line = source.line(source.position(offset + problem.pos[0]).line);
+  // The parser catches the exhaustion of its own stack here and there.
+  if (document.errors.some(({ message }) => /call stack/i.test(message))) {
+    findings.error({ source, offset }, `nested more than ${MAX_DEPTH} levels deep`);
+    return UNSOUND;
+  }
+  for (const problem of document.errors.length > 0 ? firstOfEachSection(text, document) : []) {
+    const line = source.line(source.position(offset + problem.at).line);
     const open = /\{[^}"']*(?<!["'])\$\{/.test(line)
       ? `inside {…} write references in quotes: "\${env:NAME}"`
       : undefined;
-    findings.error({ source, offset: offset + problem.pos[0] }, `not valid YAML: ${sentence(problem.message)}`, open);
+    findings.error({ source, offset: offset + problem.at }, `not valid YAML: ${sentence(problem.message)}`, open);
   }
   for (const problem of document.warnings)
     findings.error({ source, offset: offset + problem.pos[0] }, `not valid YAML: ${sentence(problem.message)}`);
@@ -73,6 +73,29 @@ function readYaml(text: string): YamlDocument | 'too deep' {
     if (error instanceof RangeError) return 'too deep';
     throw error;
   }
+}
+
+interface Problem {
+  readonly at: number;
+  readonly message: string;
+}
+
+/**
+ * One mistake makes the parser stumble over everything behind it. So each section of the file, which begins with a key at the left
+ * margin, is read for itself, and its first mistake counts; the file's own first one where no section has any.
+ */
+function firstOfEachSection(text: string, whole: YamlDocument): Problem[] {
+  const margins = [...text.matchAll(/^[\w"'][^\n#]*?:(?=\s|$)/gm)].map(({ index }) => index);
+  const starts = [0, ...margins.filter(at => at > 0)];
+  const problems: Problem[] = [];
+  for (const [n, start] of starts.entries()) {
+    const document = readYaml(text.slice(start, starts[n + 1]));
+    const first = document === 'too deep' ? undefined : document.errors[0];
+    if (first) problems.push({ at: start + first.pos[0], message: first.message });
+  }
+  if (problems.length > 0) return problems;
+  const { pos, message } = whole.errors[0]!;
+  return [{ at: pos[0], message }];
 }
 
 class Reader {

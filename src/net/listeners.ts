@@ -1,17 +1,20 @@
 import type { Clock, Component, Instrument, Listen, Logger, Memory, Meter, Protocol } from '../api/index.ts';
 import { Arriving } from './arriving.ts';
-import { isLoopback, parseEndpoint } from './endpoint.ts';
-import { type Binding, bindingOf, PortServer } from './server.ts';
+import { addressOf, isLoopback, parseEndpoint } from './endpoint.ts';
+import { type Binding, bindingOf, type PortError, PortServer } from './server.ts';
 
 /** A body that brings no byte for this long is given up, ms. */
 const STALL_MS = 30_000;
 
 interface Port {
   readonly server: PortServer;
-  readonly opened: Promise<void>;
+  readonly address: string;
   readonly tls: string;
   /** Oldest first. Of one owner's, the newest serves; an older one underneath serves again when the newer leaves. */
   readonly stack: Binding[];
+  opened: Promise<void>;
+  /** Ports that stopped listening so that this one could; they listen again should it close before they do. */
+  over: Port[];
 }
 
 export interface ListenerStatus {
@@ -22,7 +25,7 @@ export interface ListenerStatus {
 
 /** The ports of the process. They belong to no component, so a reload opens and closes none that both configurations use. */
 export class Listeners {
-  readonly #ports = new Map<string, Port>();
+  readonly #ports = new Set<Port>();
   readonly #arriving: Arriving;
   readonly #log: Logger;
   readonly #requests: Instrument;
@@ -58,30 +61,29 @@ export class Listeners {
 
   /** Where an endpoint really listens; its port differs from the configured one when that is 0. */
   address(endpoint: string): { host: string; port: number } | undefined {
-    return this.#ports.get(endpoint)?.server.address;
+    const address = addressOf(endpoint);
+    return [...this.#ports].find(port => port.address === address && port.server.address)?.server.address;
   }
 
   status(): ListenerStatus[] {
-    return [...this.#ports.values()].map(({ server }) => ({
-      endpoint: server.endpoint,
-      address: server.address ? `${server.address.host}:${server.address.port}` : '',
-      protocols: server.bindings.map(({ protocol }) => protocol.name),
-    }));
+    return [...this.#ports]
+      .filter(({ server }) => server.address)
+      .map(({ server }) => ({
+        endpoint: server.endpoint,
+        address: textOf(server.address!),
+        protocols: server.bindings.map(({ protocol }) => protocol.name),
+      }));
   }
 
   async close(deadline: AbortSignal): Promise<void> {
-    for (const { stack } of [...this.#ports.values()])
-      for (const binding of [...stack]) await this.#leave(binding, deadline);
+    for (const { stack } of [...this.#ports]) for (const binding of [...stack]) await this.#leave(binding, deadline);
   }
 
   async #join(binding: Binding): Promise<void> {
-    const { endpoint, tls } = binding.at;
-    const wanted = JSON.stringify(tls ?? null);
-    let port = this.#ports.get(endpoint);
-    if (port && port.tls !== wanted)
-      throw new Error(
-        `cannot listen on ${endpoint}: it is open with other tls settings; all protocols of a port share them`,
-      );
+    const { endpoint } = binding.at;
+    const address = addressOf(endpoint);
+    const tls = JSON.stringify(binding.at.tls ?? null);
+    let port = [...this.#ports].find(one => one.address === address && one.tls === tls && !this.#yielded(one));
     if (!port) {
       const server = new PortServer(binding.at, {
         arriving: this.#arriving,
@@ -90,25 +92,22 @@ export class Listeners {
         bugs: this.#bugs,
         stallMs: this.#stallMs,
       });
-      port = { server, opened: server.open(), tls: wanted, stack: [] };
-      this.#ports.set(endpoint, port);
+      port = { server, address, tls, stack: [], opened: Promise.resolve(), over: [] };
+      port.opened = this.#open(port);
+      this.#ports.add(port);
     }
     port.stack.push(binding);
     try {
       await port.opened;
     } catch (error) {
       this.#remove(port, binding);
-      if (port.stack.length === 0) {
-        this.#ports.delete(endpoint);
-        await port.server.close();
-      }
+      if (port.stack.length === 0) await this.#close(port);
       throw error;
     }
     this.#arrange(port);
-    const address = port.server.address!;
     this.#log.info('listening', {
       endpoint,
-      address: `${address.host}:${address.port}`,
+      address: textOf(port.server.address!),
       protocol: binding.protocol.name,
       owner: binding.owner,
     });
@@ -116,20 +115,58 @@ export class Listeners {
       this.#log.warn('listening beyond loopback without auth', { endpoint, owner: binding.owner });
   }
 
+  /**
+   * Opens a port. Where this process itself has the address, by another spelling, as a part of it or with other tls settings, what
+   * has it yields: a configuration never holds both (planned.ts), so it is about to leave. New connections are refused for less than a
+   * millisecond, those that there are go on.
+   */
+  async #open(port: Port): Promise<void> {
+    try {
+      await port.server.open();
+    } catch (error) {
+      const number = parseEndpoint(port.address).port;
+      const held = [...this.#ports].filter(({ server }) => server.address?.port === number);
+      if (!(error as PortError).taken || held.length === 0) throw error;
+      for (const { server } of held) server.pause();
+      try {
+        await port.server.open();
+      } catch (again) {
+        for (const { server } of held) await server.open();
+        throw again;
+      }
+      port.over = held;
+    }
+  }
+
+  #yielded(port: Port): boolean {
+    return [...this.#ports].some(({ over }) => over.includes(port));
+  }
+
   async #leave(binding: Binding, deadline: AbortSignal): Promise<void> {
-    const { endpoint } = binding.at;
-    const port = this.#ports.get(endpoint);
-    if (!port?.stack.includes(binding)) return;
+    const port = [...this.#ports].find(({ stack }) => stack.includes(binding));
+    if (!port) return;
     this.#remove(port, binding);
     this.#arrange(port);
-    const last = port.stack.length === 0;
-    if (last) this.#ports.delete(endpoint);
-    const closed = last ? port.server.close() : undefined;
+    const closed = port.stack.length === 0 ? this.#close(port) : undefined;
     if (binding.inFlight > 0 && !deadline.aborted)
       await new Promise<void>(resolve => {
         binding.idle = resolve;
         deadline.addEventListener('abort', () => resolve(), { once: true });
       });
+    await closed;
+  }
+
+  async #close(port: Port): Promise<void> {
+    this.#ports.delete(port);
+    const above = [...this.#ports].find(({ over }) => over.includes(port));
+    const below = port.over.filter(one => this.#ports.has(one));
+    const heir = above ?? below[0];
+    if (heir?.tls === port.tls) heir.server.adopt(port.server);
+    const closed = port.server.close();
+    if (above) above.over = above.over.flatMap(one => (one === port ? below : [one]));
+    else
+      for (const { server } of below)
+        await server.open().catch(error => this.#log.error('port did not open again', { error }));
     await closed;
   }
 
@@ -142,4 +179,8 @@ export class Listeners {
     for (const binding of port.stack) newest.set(`${binding.owner} ${binding.protocol.name}`, binding);
     port.server.bindings = [...newest.values()];
   }
+}
+
+function textOf({ host, port }: { host: string; port: number }): string {
+  return `${host}:${port}`;
 }

@@ -15,6 +15,18 @@ const HANDSHAKE_MS = 10_000;
 /** Connections that may wait to be accepted; the system's own bound is often 4096. */
 const BACKLOG = 4096;
 
+/** A port that cannot be opened, as a sentence. */
+export class PortError extends Error {
+  /** Whether somebody listens there. */
+  readonly taken: boolean;
+  constructor(endpoint: string, cause: NodeJS.ErrnoException) {
+    const taken = cause.code === 'EADDRINUSE';
+    const why = taken ? 'another process listens there; stop it or choose another endpoint' : cause.message;
+    super(`cannot listen on ${endpoint}: ${why}`, { cause });
+    this.taken = taken;
+  }
+}
+
 /** One protocol of one owner on a port. */
 export interface Binding {
   readonly owner: string;
@@ -72,6 +84,9 @@ export class PortServer implements Accepting {
         )
       : // Paused, so that nothing is read before the connection has its own reader.
         createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
+    this.#server.on('error', error => {
+      if (this.#server.listening) of.log.error('server error', { endpoint: this.endpoint, error });
+    });
     let sweptMs = performance.now();
     this.#sweep = setInterval(() => {
       const nowMs = performance.now();
@@ -87,24 +102,35 @@ export class PortServer implements Accepting {
     return address ? { host: address.address, port: address.port } : undefined;
   }
 
-  /** @throws with a sentence when the port cannot be opened */
+  /** Begins to listen, also after `pause`. @throws PortError */
   open(): Promise<void> {
     const { host, port } = parseEndpoint(this.endpoint);
     return new Promise((resolve, reject) => {
       const failed = (error: NodeJS.ErrnoException) => {
-        const why =
-          error.code === 'EADDRINUSE'
-            ? 'another process listens there; stop it or choose another endpoint'
-            : error.message;
-        reject(new Error(`cannot listen on ${this.endpoint}: ${why}`, { cause: error }));
+        this.#server.off('listening', opened);
+        reject(new PortError(this.endpoint, error));
       };
-      this.#server.once('error', failed);
-      this.#server.listen({ port, ...(host !== '' && { host }), backlog: BACKLOG }, () => {
+      const opened = () => {
         this.#server.off('error', failed);
-        this.#server.on('error', error => this.#of.log.error('server error', { endpoint: this.endpoint, error }));
         resolve();
-      });
+      };
+      this.#server.once('error', failed).once('listening', opened);
+      this.#server.listen({ port, ...(host !== '' && { host }), backlog: BACKLOG });
     });
+  }
+
+  /** Listens no longer; connections go on. */
+  pause(): void {
+    this.#server.close();
+  }
+
+  /** Takes over the connections of a port that closes, so that senders notice nothing. */
+  adopt(port: PortServer): void {
+    for (const connection of port.#connections) {
+      connection.moveTo(this);
+      this.#connections.add(connection);
+    }
+    port.#connections.clear();
   }
 
   /** Stops accepting; connections end with the answer they wait for, and after a while without. */

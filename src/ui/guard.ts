@@ -1,5 +1,7 @@
 // Who may ask the admin port, and who may change something through it.
 import { timingSafeEqual } from 'node:crypto';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
 import type { Request, Response, Secret } from '../api/index.ts';
 import { isLoopback } from '../net/endpoint.ts';
 
@@ -12,19 +14,23 @@ export interface Guarded {
 }
 
 const TEXT = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' };
-const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
+const OWN_NAME = hostname().toLowerCase();
 
-/** A page of another site that made its name point here (DNS rebinding) still names itself in Host. */
+/**
+ * A page of another site that made its name point here (DNS rebinding) still names itself in Host. That takes a name, and one that
+ * its owner can point anywhere: an address as the host is where the browser really went, and the machine's own name is the operator's.
+ */
 export function wrongHost({ headers }: Request, { endpoint }: Guarded): Response | undefined {
   const host = String(headers.host ?? '')
     .replace(/:\d+$/, '')
     .toLowerCase();
   const own = endpoint.slice(0, endpoint.lastIndexOf(':')).toLowerCase();
-  if (LOCAL_HOSTS.includes(host) || /^127\.[\d.]+$/.test(host) || (own !== '' && host === own)) return undefined;
+  const isAddress = isIP(host.replace(/^\[(.*)\]$/, '$1')) !== 0;
+  if (isAddress || host === 'localhost' || (host !== '' && (host === own || host === OWN_NAME))) return undefined;
   return {
     status: 421,
     headers: TEXT,
-    body: 'this host name is not served here; use localhost or the configured endpoint\n',
+    body: 'this host name is not served here; use localhost, an address of this machine, or the configured endpoint\n',
   };
 }
 

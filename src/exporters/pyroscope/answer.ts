@@ -9,7 +9,7 @@ const MAX_TEXT_BYTES = 200;
 
 export type Meaning = 'accepted' | 'retryable' | 'access' | 'permanent';
 
-/** Statuses that say the same at both doors. 5xx beside these are retryable, other 4xx permanent. */
+/** Statuses that say the same at both doors. 5xx beside these are retryable, 3xx a matter of access, other 4xx permanent. */
 const STATUSES: Record<number, Meaning> = {
   401: 'access',
   403: 'access',
@@ -68,6 +68,8 @@ function neverFits(message: string): boolean {
 /** What a status says, and the Connect code of its body; '' when the body is not a Connect error. */
 export function meaningOf(status: number, code: ConnectCode | '', message: string): Meaning {
   if (status >= 200 && status < 300) return 'accepted';
+  // Whatever the body says. A redirect is mostly a login page or `http` for `https`: an operator must act, the data is good.
+  if (status < 400) return status < 200 ? 'retryable' : 'access';
   const byCode = code === '' ? undefined : CODES[code];
   const byStatus = STATUSES[status] ?? (status >= 500 ? 'retryable' : 'permanent');
   const meaning = byCode ?? byStatus;
@@ -89,10 +91,22 @@ export function resultOf(answer: HttpAnswer | HttpFailure): {
   if (status >= 200 && status < 300) return { meaning: 'accepted', result: { kind: 'accepted' } };
   const { code, message } = readConnectError(body);
   const meaning = meaningOf(status, code, message);
-  const error = new Error(`store answered ${status}${code === '' ? '' : ` ${code}`}: ${excerpt(message)}`);
+  const text = status >= 300 && status < 400 ? redirection(headers.location) : excerpt(message);
+  const error = new Error(`store answered ${status}${code === '' ? '' : ` ${code}`}: ${text}`);
   if (meaning === 'permanent') return { meaning, result: { kind: 'permanent', error, fault: 'sender' } };
   const asked = retryAfterMs(headers) ?? (meaning === 'access' ? ACCESS_RETRY_MS : undefined);
   return { meaning, result: { kind: 'retryable', error, ...(asked !== undefined && { retryAfterMs: asked }) } };
+}
+
+/** A scheme that no URL has: what is relative to the store keeps it. */
+const SAME = 'same:';
+
+/** Only the host of where it points: the rest may hold what a session is opened with. */
+function redirection(location: string | undefined): string {
+  const target = location === undefined ? null : URL.parse(location, `${SAME}/`);
+  const scheme = target?.protocol === SAME ? '' : `${target?.protocol}//`;
+  const where = target?.host ? `, it points to ${scheme}${target.host}` : ', it points elsewhere on the same host';
+  return `redirects are not followed${target ? excerpt(where) : ''}; set endpoint to where the store takes profiles`;
 }
 
 /** The beginning of a foreign text, on one line. */

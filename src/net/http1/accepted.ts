@@ -53,7 +53,7 @@ type Phase = 'head' | 'body' | 'answer' | 'closing';
  */
 export class AcceptedConnection {
   readonly #socket: Socket;
-  readonly #of: Accepting;
+  #of: Accepting;
   #phase: Phase = 'head';
   #headText = '';
   #request: Incoming | undefined;
@@ -88,6 +88,11 @@ export class AcceptedConnection {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** The next request is served there. */
+  moveTo(port: Accepting): void {
+    this.#of = port;
   }
 
   /** Called now and then: gives up what does not move. @param sinceMs time since the last call, or what counts of it */

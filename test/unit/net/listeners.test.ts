@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { type Listen, type Protocol, type Request, type Response, Secret } from '../../../src/api/index.ts';
 import { Listeners } from '../../../src/net/listeners.ts';
 import { SlabPool } from '../../../src/workers/slabs.ts';
+import { freePort } from '../../kit/gateway.ts';
 
 const LIMITS = { maxBytes: 100_000, maxInflatedBytes: 1_000_000 };
 const far = () => AbortSignal.timeout(5000);
@@ -80,12 +82,121 @@ test('a newer binding of the same owner serves, and the older one again when it 
 
 test('a port in use is an error that says what to do', async t => {
   const { listeners } = rig(t);
-  await listeners.bind('a', at, protocol('a', say(''))).start!();
-  const taken = { endpoint: `127.0.0.1:${listeners.address(at.endpoint)!.port}` };
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  t.after(() => other.close());
+  const taken = { endpoint: `127.0.0.1:${(other.address() as AddressInfo).port}` };
   await assert.rejects(
     listeners.bind('b', taken, protocol('b', say(''))).start!(),
     /cannot listen on .*another process listens there/,
   );
+  assert.deepEqual(listeners.status(), []);
+});
+
+test('one address has one port, however it is spelled', async t => {
+  const { listeners } = rig(t);
+  for (const [n, endpoint] of ['localhost:0', '127.0.0.1:0', 'LOCALHOST:00'].entries())
+    await listeners.bind(`${n}`, { endpoint }, protocol(`${n}`, say(''))).start!();
+  assert.deepEqual(
+    listeners.status().map(({ protocols }) => protocols),
+    [['0', '1', '2']],
+  );
+});
+
+test('a port moves to another address that covers it, and back when the newer binding leaves', async t => {
+  const { listeners } = rig(t);
+  const port = await freePort();
+  // Each on a connection of its own: one that is kept stays with the binding that it found.
+  const ask = async (path: string) =>
+    (await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers: { connection: 'close' } })).text();
+  const bind = (owner: string, host: string, text: string) =>
+    listeners.bind(owner, { endpoint: `${host}:${port}` }, protocol('p', say(text)));
+  const old = bind('r', '127.0.0.1', 'old');
+  await old.start!();
+  assert.equal(await ask('/x'), 'old');
+  const next = bind('r', '0.0.0.0', 'next');
+  await next.start!();
+  assert.equal(await ask('/x'), 'next');
+  assert.deepEqual(
+    listeners.status().map(({ address }) => address),
+    [`0.0.0.0:${port}`],
+  );
+  // The rest of the new configuration failed: what ran before goes on.
+  await next.stop!(AbortSignal.abort());
+  assert.equal(await ask('/x'), 'old');
+  const again = bind('r', '0.0.0.0', 'again');
+  await again.start!();
+  await old.stop!(far());
+  assert.equal(await ask('/x'), 'again');
+  const third = bind('r', 'localhost', 'third');
+  await third.start!();
+  assert.equal(await ask('/x'), 'third');
+  await again.stop!(far());
+  assert.equal(await ask('/x'), 'third');
+  await third.stop!(far());
+  assert.deepEqual(listeners.status(), []);
+  await assert.rejects(ask('/x'));
+});
+
+test('a kept connection goes on with whoever has the address after its port is gone', async t => {
+  const { listeners } = rig(t);
+  const port = await freePort();
+  const bind = (host: string, text: string) =>
+    listeners.bind('r', { endpoint: `${host}:${port}` }, protocol('p', say(text)));
+  const [first, second] = [bind('127.0.0.1', 'first'), bind('0.0.0.0', 'second')];
+  await first.start!();
+  const socket = connect(port, '127.0.0.1').setEncoding('latin1');
+  t.after(() => socket.destroy());
+  const ask = async () => {
+    socket.write('POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n');
+    const [answer] = await once(socket, 'data');
+    return String(answer).split('\r\n\r\n')[1];
+  };
+  assert.equal(await ask(), 'first');
+  await second.start!();
+  await first.stop!(far());
+  assert.equal(await ask(), 'second');
+  const third = bind('127.0.0.1', 'third');
+  await third.start!();
+  await third.stop!(AbortSignal.abort());
+  assert.equal(await ask(), 'second');
+  await second.stop!(far());
+  await once(socket, 'close');
+});
+
+test('of three that follow one another the first listens again when the others are gone', async t => {
+  const { listeners } = rig(t);
+  const port = await freePort();
+  const ask = async () =>
+    (await fetch(`http://127.0.0.1:${port}/x`, { method: 'POST', headers: { connection: 'close' } })).text();
+  const bindings = ['127.0.0.1', '0.0.0.0', '127.0.0.1'].map((host, n) =>
+    listeners.bind(
+      'r',
+      { endpoint: `${host}:${port}`, ...(n === 2 && { auth: undefined }) },
+      protocol('p', say(`${n}`)),
+    ),
+  );
+  for (const binding of bindings.slice(0, 2)) await binding.start!();
+  await bindings[2]!.start!();
+  assert.equal(await ask(), '2');
+  await bindings[1]!.stop!(far());
+  assert.equal(await ask(), '2');
+  await bindings[2]!.stop!(far());
+  assert.equal(await ask(), '0');
+});
+
+test('what has to yield listens again when the new address cannot be had either', async t => {
+  const { listeners } = rig(t);
+  const port = await freePort();
+  const other = createServer().listen(port, '127.0.0.2');
+  await once(other, 'listening');
+  t.after(() => other.close());
+  await listeners.bind('r', { endpoint: `127.0.0.1:${port}` }, protocol('p', say('old'))).start!();
+  await assert.rejects(
+    listeners.bind('r', { endpoint: `0.0.0.0:${port}` }, protocol('p', say('new'))).start!(),
+    /another process listens there/,
+  );
+  assert.deepEqual(await post(`http://127.0.0.1:${port}/x`), [200, 'old']);
 });
 
 test('stopping waits for requests in flight', async t => {

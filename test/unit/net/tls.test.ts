@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { HttpClient } from '../../../src/net/client.ts';
 import { Listeners } from '../../../src/net/listeners.ts';
 import { SlabPool } from '../../../src/workers/slabs.ts';
+import { freePort } from '../../kit/gateway.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'flamegate-tls-'));
 const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
@@ -55,4 +56,38 @@ test('a port serves over TLS and a client trusts it by ca_file; without it the f
   assert.equal(await ask({ ca_file: cert, insecure_skip_verify: false }), 'secure');
   assert.equal(await ask({ insecure_skip_verify: true }), 'secure');
   assert.match(await ask(), /self-signed; set tls\.ca_file/);
+});
+
+test('other tls settings of an open port take effect with the newer binding, and the old ones when it leaves', {
+  skip,
+}, async t => {
+  const instrument = { record() {} };
+  const listeners = new Listeners({
+    memory: new SlabPool({ budgetBytes: 1 << 24 }),
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+    meter: { counter: () => instrument, gauge: () => instrument, histogram: () => instrument },
+  });
+  t.after(() => listeners.close(AbortSignal.timeout(2000)));
+  const endpoint = `127.0.0.1:${await freePort()}`;
+  const handle = async () => ({ status: 200, body: 'here' });
+  const bind = (tls?: { cert_file: string; key_file: string }) =>
+    listeners.bind(
+      'a',
+      { endpoint, ...(tls && { tls }) },
+      { name: 'a', routes: [{ path: '/x', method: 'POST', handle }] },
+    );
+  const ask = async (scheme: string) => {
+    const tls = { ca_file: cert, insecure_skip_verify: false };
+    const client = new HttpClient({ endpoint: new URL(`${scheme}://${endpoint}`), headers: {}, tls });
+    const answer = await client.post('/x', '', {}, [Buffer.from('x')], new AbortController().signal);
+    await client.close();
+    return answer.kind === 'answer' ? answer.body.toString() : 'failed';
+  };
+  const plain = bind();
+  await plain.start!();
+  const secure = bind({ cert_file: cert, key_file: key });
+  await secure.start!();
+  assert.deepEqual([await ask('https'), await ask('http')], ['here', 'failed']);
+  await secure.stop!(AbortSignal.abort());
+  assert.deepEqual([await ask('https'), await ask('http')], ['failed', 'here']);
 });

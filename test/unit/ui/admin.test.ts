@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import { test } from 'node:test';
 import { type Request, type Response, Secret } from '../../../src/api/index.ts';
 import type { Status } from '../../../src/pipeline/status.ts';
@@ -64,9 +65,19 @@ test('metrics and status are served; nothing of it is cached', async () => {
 });
 
 test('a host name that somebody made point here is refused', async () => {
-  for (const host of ['localhost', '127.0.0.1:13133', '[::1]:13133', 'gateway.internal:13133'])
+  const own = ['localhost', '127.0.0.1:13133', '[::1]:13133', 'gateway.internal:13133', `${hostname()}:13133`];
+  // An address cannot be made to point elsewhere.
+  for (const host of [...own, '10.1.2.3:13133', '192.168.0.7', '[2001:db8::1]:13133'])
     assert.equal((await ask('/api/v1/status', { host })).status, 200, host);
-  for (const host of ['evil.example', 'localhost.evil.example:13133', '', '127.0.0.1.evil.example'])
+  for (const host of [
+    'evil.example',
+    'localhost.evil.example:13133',
+    '',
+    ':13133',
+    '127.0.0.1.evil.example',
+    '1.2.3',
+    '[::1].evil.example',
+  ])
     for (const path of ['/api/v1/status', '/']) assert.equal((await ask(path, { host })).status, 421, host);
 });
 

@@ -10,7 +10,10 @@ const connect = (code: string, message = 'why') => JSON.stringify({ code, messag
 const TABLE: readonly [what: string, status: number, body: string, meaning: Meaning][] = [
   ['200', 200, '', 'accepted'],
   ['another 2xx', 204, '', 'accepted'],
-  ['a redirect, which nobody follows', 307, '', 'permanent'],
+  ['a redirect, which nobody follows', 307, '', 'access'],
+  ['a redirect whose body says something else', 302, connect('invalid_argument'), 'access'],
+  ['not modified, which nobody asked', 304, '', 'access'],
+  ['an interim answer as the last word', 102, '', 'retryable'],
   ['bad request', 400, connect('invalid_argument'), 'permanent'],
   ['a wrong password', 401, '', 'access'],
   ['a missing tenant', 401, connect('unauthenticated'), 'access'],
@@ -56,6 +59,21 @@ const TABLE: readonly [what: string, status: number, body: string, meaning: Mean
   ['deadline_exceeded', 504, connect('deadline_exceeded'), 'retryable'],
   ['aborted', 409, connect('aborted'), 'retryable'],
 ];
+
+test('a redirect is waited out, and the error says where it points, but for path and query', () => {
+  const to = (location?: string) => {
+    const { result } = answer(307, '', location === undefined ? {} : { location });
+    assert.ok(result.kind === 'retryable' && result.retryAfterMs === 60_000);
+    return result.error.message;
+  };
+  const what = (where: string) =>
+    `store answered 307: redirects are not followed${where}; set endpoint to where the store takes profiles`;
+  assert.equal(to('https://login.example:8443/start?token=secret'), what(', it points to https://login.example:8443'));
+  assert.equal(to('//other/x'), what(', it points to other'));
+  assert.equal(to('/login?token=secret'), what(', it points elsewhere on the same host'));
+  assert.equal(to('http://[x'), what(''));
+  assert.equal(to(), what(''));
+});
 
 for (const [what, status, body, meaning] of TABLE)
   test(`${what} (${status}) is ${meaning}`, () => {
