@@ -1,19 +1,28 @@
 import type { Body, BodyProblem, ReadOptions } from '../api/index.ts';
-import type { Memory, Slab } from '../model/memory.ts';
+import type { Slab } from '../model/memory.ts';
 import type { Encoding } from '../model/payload.ts';
 import { DecodeError } from '../wire/decode-error.ts';
 import { inflate } from '../wire/inflate.ts';
+import type { Arriving } from './arriving.ts';
 import type { RequestHead } from './http1/head.ts';
 
-/** First slab for a body of unknown length, bytes; most profiles fit. */
-const CHUNKED_START_BYTES = 64 * 1024;
+/** First slab of a body that has not come whole, bytes: the smallest there is. */
+const FIRST_BYTES = 4096;
+/**
+ * How much more than what has come is leased for what is announced: who announces much and sends little holds little. Whole bodies are
+ * leased at their size; of those that come in pieces a third is copied, all moves together.
+ */
+const TRUST = 4;
+/** Least rate of a body, bytes per second on average, once it took this long, ms. The slowest lines there are bring ten times that. */
+const LEAST_RATE = 1024;
+const RATE_GRACE_MS = 10_000;
+/** Longest time for a body, ms: 16 MiB in five minutes are 55 KB/s. */
+const MAX_BODY_MS = 300_000;
+const NO_BYTES = Buffer.alloc(0);
 /** How long a refused sender should wait when there is no memory, ms: about the time in which queues move on. */
 const MEMORY_RETRY_AFTER_MS = 1000;
 /** What is read and thrown away of a body that was refused, bytes, so that the sender hears the answer instead of a reset. */
 export const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
-
-/** What must come within the port's stall time, bytes: whoever sends one at a time would hold connection and slab for ever. */
-const PROGRESS_BYTES = 16 * 1024;
 
 const ENCODINGS: Record<string, Encoding> = { identity: 'identity', gzip: 'gzip', 'x-gzip': 'gzip', zstd: 'zstd' };
 
@@ -35,10 +44,12 @@ export interface BodySource {
 /** Reads one request's body into slabs, and lets go of all of them at the end. The connection pushes bytes while they are `wanted`. */
 export class BodyReader {
   readonly #head: Pick<RequestHead, 'headers' | 'length'>;
-  readonly #memory: Memory;
+  readonly #arriving: Arriving;
   readonly #source: BodySource;
   readonly #slabs: Slab[] = [];
   #slab: Slab | undefined;
+  /** Whether the slab counts as one of a body that is still arriving. */
+  #partial = false;
   #used = 0;
   #maxBytes = 0;
   #settle: ((outcome: BodyProblem | undefined) => void) | undefined;
@@ -47,14 +58,14 @@ export class BodyReader {
   #discarding = false;
   /** Bytes thrown away after a refusal. */
   #discarded = 0;
-  /** Bytes since `progressMs`. */
-  #fresh = 0;
-  /** When it last moved on by some way, by `performance.now()`; the server's sweep looks at it. */
+  /** When the last byte came, by `performance.now()`; the server's sweep looks at it. */
   progressMs = performance.now();
+  /** How long its bytes have been waited for, ms, as the sweeps count it: a process that stood still does not blame the sender. */
+  #waitedMs = 0;
 
-  constructor(head: Pick<RequestHead, 'headers' | 'length'>, memory: Memory, source: BodySource) {
+  constructor(head: Pick<RequestHead, 'headers' | 'length'>, arriving: Arriving, source: BodySource) {
     this.#head = head;
-    this.#memory = memory;
+    this.#arriving = arriving;
     this.#source = source;
   }
 
@@ -73,10 +84,12 @@ export class BodyReader {
     const name = headers['content-encoding']?.toLowerCase() || 'identity';
     const encoding = ENCODINGS[name];
     if (!encoding)
-      return problem('unsupported_encoding', `content-encoding must be one of: ${Object.keys(ENCODINGS).join(', ')}`);
-    if (length !== undefined && length > options.maxBytes) return tooLarge(options.maxBytes);
-    this.#slab = this.#lease(length ?? CHUNKED_START_BYTES);
-    if (!this.#slab) return noMemory;
+      return this.#unread(
+        problem('unsupported_encoding', `content-encoding must be one of: ${Object.keys(ENCODINGS).join(', ')}`),
+      );
+    if (length !== undefined && length > options.maxBytes) return this.#unread(tooLarge(options.maxBytes));
+    const { heldBytes, budgetBytes } = this.#arriving.memory.usage;
+    if (heldBytes + (length ?? FIRST_BYTES) > budgetBytes) return this.#unread(noMemory);
     this.#maxBytes = options.maxBytes;
     if (!this.#ended) {
       const settled = Promise.withResolvers<void>();
@@ -84,18 +97,23 @@ export class BodyReader {
         this.#outcome = outcome;
         settled.resolve();
       };
-      this.#progressed();
+      this.progressMs = performance.now();
       this.#source.flow();
       if (this.reading) await settled.promise;
     }
-    return this.#outcome ?? this.#body(this.#slab.bytes.subarray(0, this.#used), encoding, options);
+    return this.#outcome ?? this.#body(this.#slab?.bytes.subarray(0, this.#used) ?? NO_BYTES, encoding, options);
+  }
+
+  /** What comes until the answer is out is thrown away too: keeping it would cost most when there is least memory. */
+  #unread(why: BodyProblem): BodyProblem {
+    this.#discarding = true;
+    return why;
   }
 
   /** The next bytes, which are copied. */
   take(bytes: Buffer, from: number, to: number): void {
+    this.progressMs = performance.now();
     const count = to - from;
-    this.#fresh += count;
-    if (this.#fresh >= PROGRESS_BYTES) this.#progressed();
     if (!this.#settle) {
       this.#discarded += count;
       if (this.#discarded > MAX_DISCARD_BYTES) this.#source.giveUp();
@@ -124,30 +142,27 @@ export class BodyReader {
   /** The answer is out: what is left of the body is thrown away, up to a bound, so that the sender reads it. */
   discard(): void {
     this.#discarding = true;
-    this.#progressed();
     this.#source.flow();
   }
 
-  /** Called by the server's sweep when nothing came for too long. */
-  stalled(): void {
+  /** Called by the server's sweep: whether the sender is to be given up, since it sends nothing, or too slowly. */
+  overdue(nowMs: number, sinceMs: number, stallMs: number): boolean {
+    this.#waitedMs += sinceMs;
+    const tooSlow =
+      this.#waitedMs > RATE_GRACE_MS && (this.#used + this.#discarded) * 1000 < LEAST_RATE * this.#waitedMs;
+    return tooSlow || this.#waitedMs > MAX_BODY_MS || nowMs - this.progressMs > stallMs;
+  }
+
+  /** The sender is given up. */
+  late(): void {
     this.#stop(problem('body_timeout', 'the body did not arrive in time'));
   }
 
   /** Gives every slab back; from here on nothing of this body may be read. */
   release(): void {
-    for (const { bytes } of this.#slabs.splice(0)) this.#memory.release(bytes);
+    this.#settled();
+    for (const { bytes } of this.#slabs.splice(0)) this.#arriving.memory.release(bytes);
     this.#slab = undefined;
-  }
-
-  #progressed(): void {
-    this.progressMs = performance.now();
-    this.#fresh = 0;
-  }
-
-  #lease(size: number): Slab | undefined {
-    const slab = this.#memory.lease(size);
-    if (slab) this.#slabs.push(slab);
-    return slab;
   }
 
   #body(bytes: Buffer, encoding: Encoding, options: ReadOptions): Body {
@@ -162,9 +177,10 @@ export class BodyReader {
 
   async #inflate(bytes: Buffer, encoding: Encoding, options: ReadOptions): Promise<Body | BodyProblem> {
     try {
-      return await inflate({ encoding, bytes }, options.maxInflatedBytes, { room: this.#memory }, plain => {
-        const slab = this.#lease(plain.length);
+      return await inflate({ encoding, bytes }, options.maxInflatedBytes, { room: this.#arriving.memory }, plain => {
+        const slab = this.#arriving.memory.lease(plain.length);
         if (!slab) return noMemory;
+        this.#slabs.push(slab);
         slab.bytes.set(plain);
         return this.#body(slab.bytes.subarray(0, plain.length), 'identity', options);
       });
@@ -178,17 +194,32 @@ export class BodyReader {
     }
   }
 
-  /** Whether there is room for this many bytes; a body of unknown length moves into a larger slab. */
+  /** Whether there is room for this many bytes; what has come moves into a larger slab when it must. */
   #grow(needed: number): boolean {
-    const slab = this.#slab!;
-    if (needed <= slab.bytes.length) return true;
-    const larger = this.#lease(Math.min(this.#maxBytes, Math.max(needed, slab.bytes.length * 2)));
+    const slab = this.#slab;
+    if (slab && needed <= slab.bytes.length) return true;
+    const { length = this.#maxBytes } = this.#head;
+    const whole = needed === this.#head.length;
+    const larger = whole
+      ? this.#arriving.memory.lease(needed)
+      : this.#arriving.lease(Math.min(length, Math.max(FIRST_BYTES, needed * TRUST)));
     if (!larger) return false;
-    slab.bytes.copy(larger.bytes, 0, 0, this.#used);
-    this.#slabs.splice(this.#slabs.indexOf(slab), 1);
-    this.#memory.release(slab.bytes);
+    this.#settled();
+    if (slab) {
+      slab.bytes.copy(larger.bytes, 0, 0, this.#used);
+      this.#slabs.splice(this.#slabs.indexOf(slab), 1);
+      this.#arriving.memory.release(slab.bytes);
+    }
+    this.#slabs.push(larger);
     this.#slab = larger;
+    this.#partial = !whole;
     return true;
+  }
+
+  /** From here on the slab is one like any other. */
+  #settled(): void {
+    if (this.#partial) this.#arriving.settle(this.#slab!);
+    this.#partial = false;
   }
 
   #stop(outcome: BodyProblem): void {
@@ -197,6 +228,7 @@ export class BodyReader {
   }
 
   #finish(outcome: BodyProblem | undefined): void {
+    this.#settled();
     const settle = this.#settle;
     this.#settle = undefined;
     settle?.(outcome);

@@ -1,4 +1,5 @@
 import type { Clock, Component, Instrument, Listen, Logger, Memory, Meter, Protocol } from '../api/index.ts';
+import { Arriving } from './arriving.ts';
 import { isLoopback, parseEndpoint } from './endpoint.ts';
 import { type Binding, bindingOf, PortServer } from './server.ts';
 
@@ -22,14 +23,14 @@ export interface ListenerStatus {
 /** The ports of the process. They belong to no component, so a reload opens and closes none that both configurations use. */
 export class Listeners {
   readonly #ports = new Map<string, Port>();
-  readonly #memory: Memory;
+  readonly #arriving: Arriving;
   readonly #log: Logger;
   readonly #requests: Instrument;
   readonly #bugs: Instrument;
   readonly #stallMs: number;
 
   constructor(of: { memory: Memory; log: Logger; meter: Meter; clock?: Clock; stallMs?: number }) {
-    this.#memory = of.memory;
+    this.#arriving = new Arriving(of.memory);
     this.#log = of.log;
     this.#stallMs = of.stallMs ?? STALL_MS;
     this.#requests = of.meter.counter('flamegate_http_requests_total', {
@@ -83,7 +84,7 @@ export class Listeners {
       );
     if (!port) {
       const server = new PortServer(binding.at, {
-        memory: this.#memory,
+        arriving: this.#arriving,
         log: this.#log,
         requests: this.#requests,
         bugs: this.#bugs,

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import type { Instrument, Listen, Logger, Memory, Protocol, Request, Response, Route } from '../api/index.ts';
+import type { Instrument, Listen, Logger, Protocol, Request, Response, Route } from '../api/index.ts';
+import type { Arriving } from './arriving.ts';
 import { authorization, authorized, challenge } from './auth.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { AcceptedConnection, type AcceptedRequest, type Accepting } from './http1/accepted.ts';
@@ -25,7 +26,7 @@ export interface Binding {
 }
 
 export interface ServerParts {
-  readonly memory: Memory;
+  readonly arriving: Arriving;
   readonly log: Logger;
   readonly requests: Instrument;
   readonly bugs: Instrument;
@@ -35,7 +36,7 @@ export interface ServerParts {
 /** An open port: routes requests to the bindings on it. */
 export class PortServer implements Accepting {
   readonly endpoint: string;
-  readonly memory: Memory;
+  readonly arriving: Arriving;
   readonly stallMs: number;
   bindings: readonly Binding[] = [];
   closing = false;
@@ -46,7 +47,7 @@ export class PortServer implements Accepting {
 
   constructor(at: Listen, of: ServerParts) {
     this.endpoint = at.endpoint;
-    this.memory = of.memory;
+    this.arriving = of.arriving;
     this.stallMs = of.stallMs;
     this.#of = of;
     const accept = (socket: Socket) => {
@@ -71,9 +72,12 @@ export class PortServer implements Accepting {
         )
       : // Paused, so that nothing is read before the connection has its own reader.
         createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
+    let sweptMs = performance.now();
     this.#sweep = setInterval(() => {
       const nowMs = performance.now();
-      for (const connection of this.#connections) connection.sweep(nowMs);
+      const sinceMs = Math.min(nowMs - sweptMs, 2 * SWEEP_MS);
+      sweptMs = nowMs;
+      for (const connection of this.#connections) connection.sweep(nowMs, sinceMs);
     }, SWEEP_MS);
     this.#sweep.unref();
   }

@@ -18,9 +18,12 @@ before(async () => {
   port = await freePort();
   base = `http://127.0.0.1:${port}`;
   gateway = await Gateway.start({
-    receivers: { pyroscope: { endpoint: `127.0.0.1:${port}`, max_body_size: '1MiB' } },
+    receivers: {
+      pyroscope: { endpoint: `127.0.0.1:${port}`, max_body_size: '1MiB' },
+      pprof_http: { endpoint: `127.0.0.1:${port}` },
+    },
     exporters: { pyroscope: { endpoint: store.url } },
-    service: { pipelines: { profiles: { receivers: ['pyroscope'], exporters: ['pyroscope'] } } },
+    service: { pipelines: { profiles: { receivers: ['pyroscope', 'pprof_http'], exporters: ['pyroscope'] } } },
   });
 });
 after(async () => {
@@ -149,6 +152,44 @@ test('a non-empty prev_profile is answered as a store does', async () => {
   const answer = await fetch(`${base}/ingest?name=a`, { method: 'POST', body: form });
   assert.equal(answer.status, 422);
   assert.match(await answer.text(), /unsupported client version/);
+});
+
+test('raw UTF-8 in query and path is read as what it is, at every door', async () => {
+  const known = store.deliveries.length;
+  const send = async (target: string, body: Buffer, type = 'application/octet-stream') => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      `POST ${target} HTTP/1.1\r\nhost: x\r\ncontent-type: ${type}\r\ncontent-length: ${body.length}\r\n\r\n`,
+    );
+    socket.write(body);
+    const [answer] = await once(socket, 'data');
+    socket.destroy();
+    return String(answer).slice(9, 12);
+  };
+  const profile = numbered(9);
+  assert.equal(await send('/größe/ingest?name=app{k=prüfung}&format=pprof', profile), '200');
+  assert.equal(await send('/v1/pprof?service_name=köln&k=prüfung', profile), '204');
+  const push = JSON.stringify({
+    series: [
+      {
+        labels: [
+          { name: '__name__', value: 'cpu' },
+          { name: 'service_name', value: 'köln' },
+        ],
+        samples: [{ rawProfile: profile.toString('base64') }],
+      },
+    ],
+  });
+  assert.equal(await send('/größe/push.v1.PusherService/Push', Buffer.from(push), 'application/json'), '200');
+  await store.until(() => store.deliveries.length >= known + 3, 'three profiles');
+  const said = store.deliveries.slice(known);
+  const ingest = said.find(({ path }) => path === '/ingest')!;
+  assert.equal(new URLSearchParams(ingest.query).get('name'), 'app{k=prüfung}');
+  assert.equal(ingest.query, 'name=app{k=pr%C3%BCfung}&format=pprof');
+  const labels = said.flatMap(({ pushed }) => pushed.map(one => JSON.stringify([...one.labels])));
+  assert.equal(labels.length, 2);
+  for (const label of labels) assert.ok(label.includes('köln'), label);
+  assert.ok(labels.some(label => label.includes('prüfung')));
 });
 
 test('profiles of any age are accepted, the store decides', async () => {

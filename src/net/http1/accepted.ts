@@ -1,5 +1,6 @@
 import { Socket } from 'node:net';
-import type { Memory, Response } from '../../api/index.ts';
+import type { Response } from '../../api/index.ts';
+import type { Arriving } from '../arriving.ts';
 import { BodyReader, MAX_DISCARD_BYTES } from '../body.ts';
 import { Chunked } from './chunked.ts';
 import { HeadError, parseRequestHead, type RequestHead } from './head.ts';
@@ -21,7 +22,7 @@ const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 /** What a connection needs of the port that accepted it. */
 export interface Accepting {
-  readonly memory: Memory;
+  readonly arriving: Arriving;
   /** Time without a byte after which a sender is given up, ms. */
   readonly stallMs: number;
   /** Whether the port closes, so that no connection is to be kept. */
@@ -89,8 +90,8 @@ export class AcceptedConnection {
     this.#socket.destroy();
   }
 
-  /** Called now and then: gives up what does not move. */
-  sweep(nowMs: number): void {
+  /** Called now and then: gives up what does not move. @param sinceMs time since the last call, or what counts of it */
+  sweep(nowMs: number, sinceMs: number): void {
     const { stallMs } = this.#of;
     const quietMs = nowMs - this.#activeMs;
     const body = this.#request?.body;
@@ -101,8 +102,8 @@ export class AcceptedConnection {
       if (quietMs > stallMs) this.#socket.destroy();
     } else if (this.#unreadMs !== undefined) {
       if (nowMs - this.#unreadMs > stallMs) this.#socket.destroy();
-    } else if (body?.wanted && nowMs - body.progressMs > stallMs) {
-      if (body.reading) body.stalled();
+    } else if (body?.wanted && body.overdue(nowMs, sinceMs, stallMs)) {
+      if (body.reading) body.late();
       else this.#socket.destroy();
     }
   }
@@ -186,7 +187,7 @@ export class AcceptedConnection {
       this.#refuse(error);
       return;
     }
-    const request = new Incoming(head, this.#of.memory, this.#socket, () => this.#wanted(request));
+    const request = new Incoming(head, this.#of.arriving, this.#socket, () => this.#wanted(request));
     this.#request = request;
     this.#answered = false;
     this.#left = head.length ?? 0;
@@ -336,10 +337,10 @@ class Incoming implements AcceptedRequest {
   readonly #socket: Socket;
   #listener: (() => void) | undefined;
 
-  constructor(head: RequestHead, memory: Memory, socket: Socket, wanted: () => void) {
+  constructor(head: RequestHead, arriving: Arriving, socket: Socket, wanted: () => void) {
     this.head = head;
     this.#socket = socket;
-    this.body = new BodyReader(head, memory, { flow: wanted, giveUp: () => socket.destroy() });
+    this.body = new BodyReader(head, arriving, { flow: wanted, giveUp: () => socket.destroy() });
   }
 
   get remote(): string {

@@ -5,7 +5,7 @@ export type RequestHeaders = Record<string, string | undefined>;
 
 export interface RequestHead {
   readonly method: string;
-  /** As sent, up to the first `?`. */
+  /** As sent, up to the first `?`; here and in the query, bytes that no URL may hold are percent-escaped. */
   readonly path: string;
   readonly query: string;
   /** Names in lower case; repeated ones are joined with `, `, but of some the first counts. */
@@ -30,6 +30,8 @@ export class HeadError extends Error {
 const bad = (message: string) => new HeadError(400, message);
 
 const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
+const RAW = /[\x80-\xff]/;
+const RAW_BYTES = /[\x80-\xff]/g;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 /** Headers that mean one thing only; a repeated one is a mistake of which the first counts, as node:http has it. */
 const SINGLE = new Set(['content-type', 'authorization', 'user-agent', 'referer', 'from', 'if-modified-since']);
@@ -91,6 +93,8 @@ function parseRequestLine(line: string): [method: string, target: string, minor:
   // A client that takes us for a proxy writes the whole URL (RFC 9112 section 3.2.2).
   if (target[0] !== '/') target = target.replace(/^https?:\/\/[^/?]*(?=[/?]|$)/i, '') || '/';
   if (target[0] === '?') target = `/${target}`;
+  // Raw UTF-8, as `curl` and log shippers send it. The text has one character per byte; escaped, everybody reads the bytes that came.
+  if (RAW.test(target)) target = target.replace(RAW_BYTES, byte => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
   return [method, target, version === 'HTTP/1.1' ? '1' : '0'];
 }
 

@@ -3,7 +3,7 @@ import type { BatchId } from '../../model/batch.ts';
 import { itemsOf } from '../../model/batch.ts';
 import type { Memory } from '../../model/memory.ts';
 import { fitted, footprintOf, letGo } from './footprint.ts';
-import { Repeats } from './repeats.ts';
+import { type Envelope, envelopeOf, Repeats } from './repeats.ts';
 import { Schedule, type Scheduled } from './schedule.ts';
 import {
   type AnyBatch,
@@ -50,7 +50,7 @@ export class MemoryStore implements Store {
   readonly #memory: Memory;
   readonly #clock: Clock;
   /** Who took a batch, as long as somebody knows its id: the answer of the other branches is still to come. */
-  readonly #took = new WeakMap<BatchId, { readonly queue: string; readonly sizeBytes: number }[]>();
+  readonly #took = new WeakMap<BatchId, { readonly queue: string; readonly batch: Envelope }[]>();
   readonly #repeats = new Repeats();
   #key = 0;
 
@@ -118,7 +118,7 @@ export class MemoryStore implements Store {
 
   remember({ id }: AnyBatch): void {
     const nowMs = this.#clock.now();
-    for (const { queue, sizeBytes } of this.#took.get(id) ?? []) this.#repeats.add(queue, id.hex, sizeBytes, nowMs);
+    for (const { queue, batch } of this.#took.get(id) ?? []) this.#repeats.add(queue, id.hex, batch, nowMs);
   }
 
   take(name: string, abort: AbortSignal): Promise<Entry | undefined> {
@@ -180,10 +180,11 @@ export class MemoryStore implements Store {
     if (batches > 0) reader.lost({ batches, items, bytes });
   }
 
-  #note(queue: string, { id, sizeBytes }: AnyBatch): void {
-    const took = this.#took.get(id);
-    if (took) took.push({ queue, sizeBytes });
-    else this.#took.set(id, [{ queue, sizeBytes }]);
+  #note(queue: string, batch: AnyBatch): void {
+    const took = this.#took.get(batch.id);
+    const one = { queue, batch: envelopeOf(batch) };
+    if (took) took.push(one);
+    else this.#took.set(batch.id, [one]);
   }
 
   #queue(name: string): Schedule<Held> {

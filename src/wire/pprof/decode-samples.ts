@@ -110,7 +110,7 @@ export class SampleDecoder {
         at++;
       }
       at++;
-      if (id === 0) throw noLocation();
+      if (id === 0) throw at > end ? numberCut() : noLocation();
       if (id > max) max = id;
       stack[length++] = id;
     }

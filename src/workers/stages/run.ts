@@ -5,8 +5,8 @@ import { hashOf } from '../../model/batch.ts';
 import type { Columns } from '../../model/columns/columns.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
 import { compressHere, inflateHere, MAX_INFLATED_BYTES } from '../../wire/gzip.ts';
-import { decodePprof } from '../../wire/pprof/decode.ts';
 import { encodePprof } from '../../wire/pprof/encode.ts';
+import { decodeToScratch } from '../../wire/pprof/scratch.ts';
 import {
   type Edited,
   progressOf,
@@ -105,7 +105,7 @@ class Work {
     const startedMs = performance.now();
     let columns: Columns;
     try {
-      columns = decodePprof(inflateHere(payload, MAX_INFLATED_BYTES));
+      columns = decodeToScratch(inflateHere(payload, MAX_INFLATED_BYTES));
     } catch (error) {
       if (error instanceof DecodeError) return { kind: 'undecodable', message: error.message };
       throw error;

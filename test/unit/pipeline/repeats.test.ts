@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BatchId } from '../../../src/model/batch.ts';
-import { Repeats } from '../../../src/pipeline/outbox/repeats.ts';
+import { envelopeOf, Repeats } from '../../../src/pipeline/outbox/repeats.ts';
 import { batchOf } from './fixtures.ts';
 
 /** A batch that counts how often it is hashed. */
@@ -18,7 +18,7 @@ function batch(text: string) {
 test('only a batch of a size that is remembered is hashed', () => {
   const repeats = new Repeats();
   const first = batch('one');
-  repeats.add('a', first.batch.id.hex, 3, 0);
+  repeats.add('a', first.batch.id.hex, envelopeOf(first.batch), 0);
   for (const [text, hashed, has] of [
     ['longer', 0, false],
     ['two', 1, false],
@@ -30,14 +30,25 @@ test('only a batch of a size that is remembered is hashed', () => {
   }
 });
 
+test('one batch with other attributes is another one: two pipelines may feed one queue', () => {
+  const repeats = new Repeats();
+  const { batch: one } = batch('one');
+  repeats.add('a', one.id.hex, envelopeOf(one), 0);
+  const [profile] = one.profiles;
+  const tagged = { ...one, profiles: [{ ...profile!, attributes: new Map([['tag', 't']]) }] };
+  assert.equal(repeats.has('a', tagged, 0), false);
+  assert.equal(repeats.has('a', one, 0), true);
+});
+
 test('ten minutes later, and among too many, it is forgotten', () => {
   const repeats = new Repeats();
   const { batch: one } = batch('one');
-  repeats.add('a', one.id.hex, 3, 0);
+  repeats.add('a', one.id.hex, envelopeOf(one), 0);
   assert.equal(repeats.has('a', one, 599_999), true);
   assert.equal(repeats.has('a', one, 600_000), false);
-  repeats.add('a', one.id.hex, 3, 0);
-  for (let n = 0; n < 20_000; n++) repeats.add('a', `${n}`, 4, 1);
+  repeats.add('a', one.id.hex, envelopeOf(one), 0);
+  const four = envelopeOf(batch('four').batch);
+  for (let n = 0; n < 20_000; n++) repeats.add('a', `${n}`, four, 1);
   assert.equal(repeats.has('a', one, 1), false);
   const { made, batch: same } = batch('one');
   repeats.has('a', same, 1);

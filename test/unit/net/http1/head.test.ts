@@ -33,6 +33,18 @@ test('targets: absolute URLs lose their host, others stay', () => {
   assert.deepEqual(target('/a?b?c'), ['/a', 'b?c']);
 });
 
+test('raw UTF-8 in a target is escaped byte by byte, what is escaped already stays', () => {
+  const bytes = (text: string) => Buffer.from(text).toString('latin1');
+  const { path, query } = parse(bytes('POST /größe/ingest?name=app{k=prüfung,%C3%BC=€} HTTP/1.1'), 'host: x');
+  assert.deepEqual([path, query], ['/gr%C3%B6%C3%9Fe/ingest', 'name=app{k=pr%C3%BCfung,%C3%BC=%E2%82%AC}']);
+  assert.equal(new URLSearchParams(query).get('name'), 'app{k=prüfung,ü=€}');
+  assert.equal(
+    parse('GET /\xff?\x80 HTTP/1.1', 'host: x').query,
+    '%80',
+    'no UTF-8 either: the bytes stay what they are',
+  );
+});
+
 test('the connection is kept as version and header say', () => {
   assert.equal(get('Connection: Close').keepAlive, false);
   assert.equal(get('connection: upgrade, close').keepAlive, false);
