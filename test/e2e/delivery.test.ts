@@ -233,11 +233,11 @@ test('SIGTERM drains what is queued and exits 0; what a dead store leaves is nam
   assert.equal(left?.batches, 5);
 });
 
-test('memory_limiter refuses with 429 and Retry-After while queues hold what may be held', async () => {
+test('memory_limiter refuses with 429 and Retry-After while queues that refuse hold what may be held', async () => {
   const dead = await new FakeStore().start();
   dead.answer = () => ({ status: 503 });
   const { gateway } = await rig(
-    { pyroscope: { endpoint: dead.url } },
+    { pyroscope: { endpoint: dead.url, sending_queue: { on_full: 'refuse' } } },
     { memory_limiter: { limit_mib: 32, check_interval: '100ms' } },
   );
   const url = (gateway.logs.find(({ owner }) => owner === 'receiver pyroscope')?.address as string) ?? '';

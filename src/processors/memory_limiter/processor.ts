@@ -5,6 +5,8 @@ const MIB = 1024 * 1024;
 const DEFAULT_SPIKE_SHARE = 0.2;
 /** The least that payloads may hold, however large the base: a gateway that refuses everything helps nobody. */
 const MIN_BUDGET_BYTES = 8 * MIB;
+/** Share of the budget beyond which memory is short, and garbage worth a collection. */
+const SHORT_SHARE = 0.75;
 /** How long a refused sender should wait, ms. */
 const RETRY_AFTER_MS = 1000;
 
@@ -87,8 +89,8 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
       this.#warned = true;
       this.#host.log.warn('memory limit leaves hardly any room for payloads, raise limit_mib', { baseBytes, budget });
     }
-    // Garbage is resident too, and nobody is to be locked out for it.
-    if (rss > this.#softBytes) this.#host.memory.reclaim();
+    // Garbage is resident too: nobody is to be locked out for it, and no queue is to give way.
+    if (rss > this.#softBytes || heldBytes > budget * SHORT_SHARE) this.#host.memory.reclaim();
     // What is always allowed to be held is no reason to refuse: waiting would not make the process smaller.
     const full = this.#excess(rss) > 0 && heldBytes > MIN_BUDGET_BYTES;
     if (full === this.#full) return;

@@ -144,6 +144,15 @@ test('before anybody is refused for garbage it is asked to be collected', async 
   at.rss.mib = 450;
   await at.clock.advance(1000);
   assert.equal(asked, 1);
+  at.rss.mib = 374;
+  await at.clock.advance(1000);
+  assert.ok(at.memory.lease(16 * MIB));
+  at.rss.mib += 16;
+  await at.clock.advance(1000);
+  assert.equal(asked, 1);
+  at.rss.mib = 398;
+  await at.clock.advance(1000);
+  assert.equal(asked, 2, 'what is left is nearly held: garbage takes the room of queues');
   await at.component.stop();
 });
 
