@@ -7,6 +7,7 @@ import { systemClock } from './telemetry/clock.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { adminProtocol } from './ui/admin.ts';
+import { Examiner } from './workers/examine.ts';
 import { Pool } from './workers/pool.ts';
 import { SlabPool } from './workers/slabs.ts';
 
@@ -30,6 +31,13 @@ export function buildDry(plan: Plan): Finding[] {
   const metrics = new Metrics();
   const meter = (id: string) => metrics.meter(id);
   const log = createLogger({ level: 'error', pretty: false });
+  // Never asked: nothing starts.
+  const pool = new Pool({
+    settings: { ...plan.workers, threads: 1 },
+    preload: import.meta.url,
+    log: log.child({ kind: 'workers' }),
+    meter: meter('workers'),
+  });
   const ports = new PlannedPorts();
   try {
     new Graph(plan, {
@@ -37,13 +45,8 @@ export function buildDry(plan: Plan): Finding[] {
       memory,
       stores: new Stores({ memory, clock: systemClock, log: log.child({ kind: 'queue' }), meter }),
       ports,
-      // Never asked: nothing starts.
-      pool: new Pool({
-        settings: { ...plan.workers, threads: 1 },
-        preload: import.meta.url,
-        log: log.child({ kind: 'workers' }),
-        meter: meter('workers'),
-      }),
+      pool,
+      examiner: new Examiner(pool, memory),
       log,
       meter,
     });

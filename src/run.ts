@@ -21,6 +21,7 @@ import { deadlineIn } from './telemetry/timer.ts';
 import { adminProtocol } from './ui/admin.ts';
 import { VERSION } from './version.ts';
 import { WatchedFiles } from './watch.ts';
+import { Examiner } from './workers/examine.ts';
 import { Pool, type PoolSettings } from './workers/pool.ts';
 import { fullCollection, Reclaim } from './workers/reclaim.ts';
 import { SlabPool } from './workers/slabs.ts';
@@ -76,7 +77,7 @@ export async function run(options: RunOptions): Promise<number> {
     log: log.child({ kind: 'workers' }),
     meter: meter('workers'),
   });
-  const service = new Service({ clock, memory, pool, ports, stores, log, meter });
+  const service = new Service({ clock, memory, pool, examiner: new Examiner(pool, memory), ports, stores, log, meter });
   const poolTasks = meter('workers').gauge('flamegate_worker_tasks', {
     help: 'Tasks on worker threads and in front of them.',
     labels: ['state'],

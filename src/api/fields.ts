@@ -200,7 +200,12 @@ const queue = z
   .strictObject({
     enabled: z.boolean().default(true).describe('Without a queue the sender waits for the answer of the store.'),
     num_consumers: z.int().min(1).max(1000).default(10).describe('Requests in flight at a time.'),
-    sizer: z.enum(['bytes', 'requests']).default('bytes').describe('What queue_size counts: payload bytes or batches.'),
+    sizer: z
+      .enum(['bytes', 'requests'])
+      .default('bytes')
+      .describe(
+        'What queue_size counts: bytes (payloads; in memory all that a batch takes, at least 2 KiB) or batches.',
+      ),
     queue_size: bytes().prefault('64MiB').describe('Capacity in units of sizer; 1GiB is the default with storage.'),
     storage: z
       .string()

@@ -1,6 +1,7 @@
 import type { Profile } from '../model/batch.ts';
 import type { Memory } from '../model/memory.ts';
-import type { Summary } from '../model/summary.ts';
+import type { Payload } from '../model/payload.ts';
+import type { Examined, Summary } from '../model/summary.ts';
 import type { Component } from './component.ts';
 import type { Listen } from './fields.ts';
 import type { Protocol } from './http.ts';
@@ -15,6 +16,11 @@ export interface Host {
   readonly memory: Memory;
   /** A port of the process. It opens at start; it outlives a reload and is shared by every protocol that names it. */
   listen(at: Listen, protocol: Protocol): Component;
+  /**
+   * Looks at all of a pprof before it is acknowledged; larger ones on a worker thread.
+   * @throws DecodeError what is wrong with it, or `memory_limit` with a delay where there is no room now
+   */
+  examine(payload: Pick<Payload, 'encoding' | 'bytes'>, maxBytes: number): Promise<Examined>;
   /** Types, time, counts, totals; memoised per payload. Undefined for a form that cannot be read yet and for bytes that do not parse. */
   summary(profile: Profile): Promise<Summary | undefined>;
   /** An extension by id, or undefined when `service.extensions` does not list it. */

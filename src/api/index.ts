@@ -6,7 +6,7 @@ export { BatchId } from '../model/batch.ts';
 export type { Columns } from '../model/columns/columns.ts';
 export type { Memory, MemoryUsage, Slab } from '../model/memory.ts';
 export type { Encoding, Form, Origin, Payload } from '../model/payload.ts';
-export type { Summary, ValueType } from '../model/summary.ts';
+export type { Examined, Summary, ValueType } from '../model/summary.ts';
 export type { Component, Consumer, QueueStorage, Sender } from './component.ts';
 export type {
   Cloneable,

@@ -6,7 +6,7 @@ import { bytes, duration, listen, secret } from '../api/fields.ts';
 export const DRAIN_TIMEOUT = '25s';
 
 /** A large profile, inflated and decoded, must fit; bytes. */
-const LEAST_THREAD_MEMORY = 64 * 1024 * 1024;
+const LEAST_THREAD_MEMORY = 128 * 1024 * 1024;
 
 const ids = (what: string) => z.array(z.string()).describe(what);
 
@@ -58,14 +58,16 @@ export const service = z.strictObject({
         .describe('Longest run of one task: a stage that takes longer is ended with its thread.'),
       thread_memory: bytes()
         .prefault('512MiB')
-        .refine(size => size >= LEAST_THREAD_MEMORY, 'must be at least 64MiB')
+        .refine(size => size >= LEAST_THREAD_MEMORY, 'must be at least 128MiB')
         .describe('Most that one thread may hold beside the payloads; a stage that takes more is ended with it.'),
       queue_size: bytes()
         .prefault('64MiB')
         .describe('Payload bytes that may wait for a thread; beyond it senders hear 429.'),
     })
     .prefault({})
-    .describe('The threads on which stages work on samples. None runs before a pipeline has a stage.'),
+    .describe(
+      'The threads on which stages work on samples, and large profiles are checked. None runs before there is work for it.',
+    ),
   drain_timeout: duration()
     .prefault(DRAIN_TIMEOUT)
     .describe(

@@ -18,7 +18,10 @@ export interface Room {
  * releases) and `pipeline` (which retains for queues) call these. A released slab is reused at once.
  */
 export interface Memory extends Room {
-  /** A slab of at least `size` bytes with one reference, or undefined when the byte budget does not allow it: refuse then. */
+  /**
+   * A slab of at least `size` bytes with one reference, or undefined when the byte budget does not allow it and nobody makes room:
+   * refuse then.
+   */
   lease(size: number): Slab | undefined;
   /** One more reference for the slab that holds these bytes. A no-op for bytes that are not in a slab. */
   retain(bytes: Uint8Array): void;
@@ -28,6 +31,14 @@ export interface Memory extends Room {
   retire(bytes: Uint8Array): void;
   /** Whether these bytes lie in a slab. */
   holds(bytes: Uint8Array): boolean;
+  /** The slab in which these bytes lie: the same one for all that share it. */
+  slabOf(bytes: Uint8Array): Slab | undefined;
+  /** Counts heap as held that lives as long as held bytes do, such as what a queue keeps of a batch; negative when it goes. */
+  charge(bytes: number): void;
+  /** Who is asked for room when there is none. `makeRoom` lets go of about so many held bytes, if it can. */
+  onShortage(makeRoom: (bytes: number) => void): void;
+  /** Asks them. Returns by how much less is held. */
+  makeRoom(bytes: number): number;
   /** Has what nobody refers to any more collected soon, at most every few seconds: before somebody is refused for its sake. */
   reclaim(): void;
   readonly usage: MemoryUsage;
@@ -36,7 +47,7 @@ export interface Memory extends Room {
 }
 
 export interface MemoryUsage {
-  /** In slabs that somebody holds, and reserved. */
+  /** In slabs that somebody holds, charged, and reserved. */
   readonly heldBytes: number;
   /** In slabs that wait for reuse. */
   readonly freeBytes: number;

@@ -17,3 +17,10 @@ export interface Summary {
   readonly locations: number;
   readonly functions: number;
 }
+
+/** What a look at a whole profile found. */
+export interface Examined {
+  readonly summary: Summary;
+  /** Its length with compression undone. */
+  readonly inflatedBytes: number;
+}

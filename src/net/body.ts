@@ -22,7 +22,7 @@ const NO_BYTES = Buffer.alloc(0);
 /** How long a refused sender should wait when there is no memory, ms: about the time in which queues move on. */
 const MEMORY_RETRY_AFTER_MS = 1000;
 /** What is read and thrown away of a body that was refused, bytes, so that the sender hears the answer instead of a reset. */
-const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
+export const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
 
 const ENCODINGS: Record<string, Encoding> = { identity: 'identity', gzip: 'gzip', 'x-gzip': 'gzip', zstd: 'zstd' };
 
@@ -84,10 +84,12 @@ export class BodyReader {
     const name = headers['content-encoding']?.toLowerCase() || 'identity';
     const encoding = ENCODINGS[name];
     if (!encoding)
-      return problem('unsupported_encoding', `content-encoding must be one of: ${Object.keys(ENCODINGS).join(', ')}`);
-    if (length !== undefined && length > options.maxBytes) return tooLarge(options.maxBytes);
+      return this.#unread(
+        problem('unsupported_encoding', `content-encoding must be one of: ${Object.keys(ENCODINGS).join(', ')}`),
+      );
+    if (length !== undefined && length > options.maxBytes) return this.#unread(tooLarge(options.maxBytes));
     const { heldBytes, budgetBytes } = this.#arriving.memory.usage;
-    if (heldBytes + (length ?? FIRST_BYTES) > budgetBytes) return noMemory;
+    if (heldBytes + (length ?? FIRST_BYTES) > budgetBytes) return this.#unread(noMemory);
     this.#maxBytes = options.maxBytes;
     if (!this.#ended) {
       const settled = Promise.withResolvers<void>();
@@ -100,6 +102,12 @@ export class BodyReader {
       if (this.reading) await settled.promise;
     }
     return this.#outcome ?? this.#body(this.#slab?.bytes.subarray(0, this.#used) ?? NO_BYTES, encoding, options);
+  }
+
+  /** What comes until the answer is out is thrown away too: keeping it would cost most when there is least memory. */
+  #unread(why: BodyProblem): BodyProblem {
+    this.#discarding = true;
+    return why;
   }
 
   /** The next bytes, which are copied. */

@@ -1,8 +1,9 @@
 import { combine, type Result } from '../api/index.ts';
-import { bytesOf, itemsOf, type Profile } from '../model/batch.ts';
-import type { Memory } from '../model/memory.ts';
-import type { Payload } from '../model/payload.ts';
+import { bytesOf, itemsOf } from '../model/batch.ts';
+import { isOwed } from './fanout.ts';
+import type { World } from './host.ts';
 import type { Node } from './link.ts';
+import { moved } from './move.ts';
 import type { Observer } from './observed.ts';
 import type { AnyBatch } from './outbox/store.ts';
 
@@ -14,11 +15,13 @@ const NO_MEMORY: Result = { kind: 'refused', reason: 'memory limit reached', ret
  */
 export class Entry implements Node {
   heads: readonly Node[] = [];
-  readonly #memory: Memory;
+  readonly #memory: World['memory'];
+  readonly #stores: World['stores'];
   readonly #observer: Observer;
 
-  constructor(memory: Memory, observer: Observer) {
+  constructor({ memory, stores }: Pick<World, 'memory' | 'stores'>, observer: Observer) {
     this.#memory = memory;
+    this.#stores = stores;
     this.#observer = observer;
   }
 
@@ -30,11 +33,14 @@ export class Entry implements Node {
     try {
       if (shared === undefined) result = NO_MEMORY;
       else if (this.heads.length === 1) result = await this.heads[0]!.consume(shared as never, abort);
-      else
+      else {
         result = combine(
           itemsOf(batch),
           await Promise.all(this.heads.map(head => head.consume(shared as never, abort))),
         );
+        // One pipeline took it, another did not: the queues of the first do not take it again.
+        if (isOwed(result)) this.#stores.memory.remember(shared);
+      }
     } catch (thrown) {
       result = this.#observer.bug(thrown);
     }
@@ -67,18 +73,6 @@ export class Entry implements Node {
       adopted.push(copy);
       copies.set(bytes, copy);
     }
-    const moved = (payload: Payload): Payload => ({ ...payload, bytes: copies.get(payload.bytes)! });
-    if (batch.signal === 'traces') return { ...batch, payload: moved(batch.payload) };
-    if (batch.signal === 'metrics') return batch;
-    const payloads = new Map<Payload, Payload>();
-    const profiles = batch.profiles.map((profile): Profile => {
-      const payload = payloads.get(profile.payload) ?? moved(profile.payload);
-      payloads.set(profile.payload, payload);
-      const parts = profile.origin?.parts;
-      if (!parts) return { ...profile, payload };
-      const kept = Object.fromEntries(Object.entries(parts).map(([name, bytes]) => [name, copies.get(bytes)!]));
-      return { ...profile, payload, origin: { ...profile.origin, parts: kept } };
-    });
-    return { ...batch, profiles };
+    return moved(batch, copies);
   }
 }

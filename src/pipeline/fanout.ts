@@ -68,10 +68,18 @@ export class Fanout implements Node {
     // Only once every queue has it: what cannot be undone comes last.
     if (this.#direct.length > 0)
       results.push(...(await Promise.all(this.#direct.map(({ node }) => node.consume(batch as never, abort)))));
-    return combine(itemsOf(batch), results);
+    const result = combine(itemsOf(batch), results);
+    // Whoever sent it tries again; the queues have it already.
+    if (isOwed(result)) for (const { store, rows } of writes) if (rows.length > 0) store.remember?.(batch);
+    return result;
   }
 
   get ids(): readonly string[] {
     return this.#branches.map(branch => branch.id);
   }
+}
+
+/** Whether the sender is asked to send the same again. */
+export function isOwed(result: Result): boolean {
+  return result.kind === 'refused' || result.kind === 'retryable';
 }

@@ -43,16 +43,6 @@ export interface Vertex {
 
 type Watched = Pick<Vertex, 'observer' | 'condition'>;
 
-/** Components start in this order and stop in the reverse one: nothing emits before all that is below it runs. */
-export const START_ORDER: readonly NodeKind[] = [
-  'extension',
-  'exporter',
-  'connector',
-  'processor',
-  'stages',
-  'receiver',
-];
-
 /**
  * A plan as connected components. Building has no effects. Components whose configuration did not change are taken over from
  * `previous`, running as they are; `connect` then turns their arrows into this graph, all in one tick.
@@ -64,6 +54,8 @@ export class Graph {
   readonly #previous: Graph | undefined;
   readonly #turns: (() => void)[] = [];
   readonly #heads = new Map<string, Link>();
+  /** What a pipeline consists of between receivers and exporters, the last first. */
+  readonly #chains = new Map<string, Vertex[][]>();
 
   constructor(plan: Plan, world: World, previous?: Graph) {
     this.plan = plan;
@@ -84,10 +76,35 @@ export class Graph {
     for (const turn of this.#turns.splice(0)) turn();
   }
 
-  /** Vertices that `other` does not share, in start order. */
-  without(other: Graph | undefined): Vertex[] {
-    const own = [...this.vertices.values()].filter(vertex => other?.vertices.get(vertex.key) !== vertex);
-    return own.sort((a, b) => START_ORDER.indexOf(a.kind) - START_ORDER.indexOf(b.kind));
+  /** Vertices that `other` does not share, in steps in which they start; they stop in the reverse order. */
+  without(other: Graph | undefined): Vertex[][] {
+    const own = (vertex: Vertex) => other?.vertices.get(vertex.key) !== vertex;
+    return this.#steps()
+      .map(step => step.filter(own))
+      .filter(step => step.length > 0);
+  }
+
+  /**
+   * Nothing emits before all that is below it runs, nor after that was stopped: what holds batches lets go of them when it stops, and
+   * the next may hold them again.
+   */
+  #steps(): Vertex[][] {
+    const all = [...this.vertices.values()];
+    const between: Vertex[][] = [];
+    const seen = new Set<PipelinePlan | Vertex>();
+    const visit = (pipeline: PipelinePlan) => {
+      if (seen.has(pipeline)) return;
+      seen.add(pipeline);
+      for (const connector of all.filter(({ kind, id }) => kind === 'connector' && pipeline.exporters.includes(id))) {
+        for (const below of this.plan.pipelines) if (below.receivers.includes(connector.id)) visit(below);
+        if (!seen.has(connector)) between.push([connector]);
+        seen.add(connector);
+      }
+      between.push(...this.#chains.get(pipeline.id)!);
+    };
+    for (const pipeline of this.plan.pipelines) visit(pipeline);
+    const of = (kind: NodeKind) => all.filter(vertex => vertex.kind === kind);
+    return [of('extension'), of('exporter'), ...between, of('receiver')];
   }
 
   #reuse(key: string, plan: ComponentPlan): Vertex | undefined {
@@ -162,8 +179,7 @@ export class Graph {
 
   #connector(plan: ComponentPlan): void {
     const old = this.#reuse(`connector ${plan.id}`, plan);
-    const vertex =
-      old ?? this.#processor(plan, 'connector', `connector ${plan.id}`, id => new Entry(this.#world.memory, id));
+    const vertex = old ?? this.#processor(plan, 'connector', `connector ${plan.id}`, id => new Entry(this.#world, id));
     this.#turn(vertex, () => {
       (vertex.next as Entry).heads = this.#headsOf(plan.id);
     });
@@ -192,6 +208,7 @@ export class Graph {
       return { id, node: vertex.node!, ...(vertex.outbox && { outbox: vertex.outbox }) };
     });
     let target: Node = new Fanout(branches);
+    this.#chains.set(pipeline.id, []);
     const plans = pipeline.processors.map(id => this.plan.components.processors.get(id)!);
     while (plans.length > 0) {
       const from = plans.findLastIndex(({ factory }) => factory.kind !== 'stage') + 1;
@@ -208,6 +225,7 @@ export class Graph {
     const key = `processor ${pipeline.id}/${plan.id}`;
     const vertex = this.#reuse(key, plan) ?? this.#processor(plan, 'processor', key, () => new Link());
     this.#turn(vertex, () => (vertex.next as Link).point(below));
+    this.#chains.get(pipeline.id)!.push([vertex]);
     return vertex.node!;
   }
 
@@ -232,6 +250,8 @@ export class Graph {
       vertex = this.#add({ ...parts, component: fused, next, node: fused });
     }
     const fused = vertex.component as FusedStages;
+    const owners = plans.map(({ id }) => this.vertices.get(`processor ${pipeline.id}/${id}`)!);
+    this.#chains.get(pipeline.id)!.push(owners, [vertex]);
     this.#turn(vertex, () => {
       (vertex.next as Link).point(below);
       fused.deadLetters = branches.find(({ outbox }) => outbox?.queued && outbox.store.durable)?.outbox?.store;
@@ -248,7 +268,7 @@ export class Graph {
       return;
     }
     const { host, ...parts } = this.#parts('receiver', plan);
-    const next = new Entry(this.#world.memory, parts.observer);
+    const next = new Entry(this.#world, parts.observer);
     next.heads = this.#headsOf(plan.id);
     this.#add({ ...parts, next, component: (plan.factory as ReceiverFactory).create(plan.config, host, next) });
   }

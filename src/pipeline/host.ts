@@ -1,10 +1,7 @@
 import type { Clock, Component, Health, Host, Listen, Logger, Meter, Protocol } from '../api/index.ts';
-import type { Profile } from '../model/batch.ts';
 import type { Memory } from '../model/memory.ts';
-import type { Payload } from '../model/payload.ts';
-import type { Summary } from '../model/summary.ts';
+import type { Examiner } from '../workers/examine.ts';
 import type { Pool } from '../workers/pool.ts';
-import { tasks } from '../workers/tasks.ts';
 import type { Stores } from './outbox/stores.ts';
 
 /** The ports of the process; `net` implements it. */
@@ -17,6 +14,7 @@ export interface World {
   readonly clock: Clock;
   readonly memory: Memory;
   readonly pool: Pool;
+  readonly examiner: Examiner;
   readonly ports: Ports;
   readonly stores: Stores;
   readonly log: { child(fields: object): Logger };
@@ -43,21 +41,6 @@ export class Condition {
   }
 }
 
-/** Summaries by payload: several exporters of a pipeline ask for the same one. */
-const summaries = new WeakMap<Payload, Promise<Summary | undefined>>();
-
-/** Bytes up to which a summary costs less than the hand-over to a thread: about 100 µs. */
-const INLINE_BYTES = 8 * 1024;
-
-async function summaryOf({ form, encoding, bytes }: Payload, { pool, memory }: World): Promise<Summary | undefined> {
-  const payload = { form, encoding, bytes };
-  if (form !== 'pprof' || bytes.length <= INLINE_BYTES) return tasks.summary(payload, memory);
-  const outcome = await pool.run('summary', payload, { bytes: bytes.length });
-  if (outcome.kind === 'done') return outcome.value;
-  // Who asks cannot do without; a thread that failed on it would fail here too.
-  return outcome.kind === 'full' ? tasks.summary(payload, memory) : undefined;
-}
-
 export function createHost(
   id: string,
   kind: string,
@@ -72,15 +55,8 @@ export function createHost(
     clock: world.clock,
     memory: world.memory,
     listen: (at, protocol) => world.ports.bind(`${kind} ${id}`, at, protocol),
-    summary: ({ payload }: Profile) => {
-      if (payload.summary) return Promise.resolve(payload.summary);
-      let summary = summaries.get(payload);
-      if (!summary) {
-        summary = summaryOf(payload, world);
-        summaries.set(payload, summary);
-      }
-      return summary;
-    },
+    examine: (payload, maxBytes) => world.examiner.examine(payload, maxBytes),
+    summary: ({ payload }) => world.examiner.summary(payload),
     extension: <T>(wanted: string) => extensions.get(wanted) as T | undefined,
     report: (health, why) => condition.report(health, why),
   };

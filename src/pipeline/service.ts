@@ -43,7 +43,10 @@ export class Service {
       labels: ['outcome'],
     });
     const queue = { labels: ['queue'] };
-    this.#queueBytes = meter.gauge('flamegate_queue_bytes', { help: 'Payload bytes in a queue.', ...queue });
+    this.#queueBytes = meter.gauge('flamegate_queue_bytes', {
+      help: 'Bytes in a queue, as its size counts them.',
+      ...queue,
+    });
     this.#queueBatches = meter.gauge('flamegate_queue_batches', { help: 'Batches in a queue.', ...queue });
     this.#queueOldest = meter.gauge('flamegate_queue_oldest_seconds', {
       help: 'Age of the oldest batch in a queue.',
@@ -110,29 +113,32 @@ export class Service {
     this.state = 'draining';
     // Nobody waits for what a reload removed any longer; intake ends at once, whatever it was that the reload waits for.
     this.#drain?.cut();
-    const intake = this.#graph?.without(undefined).filter(({ kind }) => kind === 'receiver') ?? [];
-    await this.#stopAll(intake, deadline, 'shutdown');
+    await this.#stopAll(this.#parts('receivers'), deadline, 'shutdown');
     await this.#changing;
-    const rest = this.#graph?.without(undefined).filter(({ kind }) => kind !== 'receiver') ?? [];
-    await this.#stopAll(rest, deadline, 'shutdown');
+    await this.#stopAll(this.#parts('all others'), deadline, 'shutdown');
     await this.#world.stores.stop();
     this.state = 'stopped';
+  }
+
+  #parts(which: 'receivers' | 'all others'): Vertex[][] {
+    const steps = this.#graph?.without(undefined) ?? [];
+    return steps.filter(([first]) => (first!.kind === 'receiver') === (which === 'receivers'));
   }
 
   get #stopping(): boolean {
     return this.state === 'draining' || this.state === 'stopped';
   }
 
-  async #startAll(vertices: readonly Vertex[]): Promise<void> {
+  async #startAll(steps: readonly (readonly Vertex[])[]): Promise<void> {
     await this.#world.stores.start();
     const started: Vertex[] = [];
-    for (const vertex of vertices) {
+    for (const vertex of steps.flat()) {
       started.push(vertex);
       try {
         await vertex.component.start?.();
         await vertex.outbox?.start();
       } catch (error) {
-        await this.#undo(started);
+        await this.#undo(started.map(one => [one]));
         throw new StartError(vertex, error);
       }
     }
@@ -140,16 +146,20 @@ export class Service {
   }
 
   /** Stops what was started in vain. Queues of the running graph stay, and are read as before. */
-  async #undo(started: readonly Vertex[]): Promise<void> {
+  async #undo(started: readonly (readonly Vertex[])[]): Promise<void> {
     await this.#stopAll(started, AbortSignal.abort(), 'removed', this.#graph);
-    for (const { key } of started) this.#graph?.vertices.get(key)?.outbox?.claim();
+    for (const { key } of started.flat()) this.#graph?.vertices.get(key)?.outbox?.claim();
   }
 
-  async #stopAll(vertices: readonly Vertex[], deadline: AbortSignal, why: Leaving, successor?: Graph): Promise<void> {
-    const stages = Map.groupBy(vertices.toReversed(), vertex => vertex.kind);
-    for (const stage of stages.values())
+  async #stopAll(
+    steps: readonly (readonly Vertex[])[],
+    deadline: AbortSignal,
+    why: Leaving,
+    successor?: Graph,
+  ): Promise<void> {
+    for (const step of steps.toReversed())
       await Promise.all(
-        stage.map(vertex => {
+        step.map(vertex => {
           // A queue goes on to the next outbox of its id, if that reads the same store.
           const next = successor?.vertices.get(vertex.key);
           const same = next && next.outbox?.store === vertex.outbox?.store;
@@ -162,6 +172,7 @@ export class Service {
   async #stopOne(vertex: Vertex, deadline: AbortSignal, queue: 'hand over' | Leaving): Promise<void> {
     try {
       const { outbox, component, kind } = vertex;
+      if (outbox && queue !== 'hand over') await outbox.handOutAll(deadline);
       const ended = queue === 'hand over' ? outbox?.handOver(deadline) : outbox?.stop(deadline);
       // What a processor holds it lets go of when it is told to stop, and only then is its queue empty.
       if (kind !== 'exporter') await component.stop?.(deadline);

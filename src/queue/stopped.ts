@@ -1,5 +1,6 @@
 import { answer } from '../pipeline/outbox/disk/ask.ts';
 import type { QueueDatabase } from '../pipeline/outbox/disk/database.ts';
+import { isDamage } from '../pipeline/outbox/disk/schema.ts';
 import { Tallies } from '../pipeline/outbox/disk/tallies.ts';
 import {
   type EntriesPage,
@@ -41,7 +42,12 @@ export class StoppedOperations implements QueueOperations {
   }
 
   async payload(entry: number): Promise<Uint8Array | undefined> {
-    return answer<'payload'>(this.#database, { what: 'payload', entry });
+    try {
+      return answer<'payload'>(this.#database, { what: 'payload', entry });
+    } catch (error) {
+      // Nobody repairs the file here; what else is in it may be sound.
+      throw isDamage(error) ? new QueueProblem('damaged', (error as Error).message) : error;
+    }
   }
 
   async replay(selection: Selection, to: string, keep: boolean, after: number): Promise<ReplayPage> {

@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { constants, gunzipSync, gzip as gzipPooled, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { constants, gunzipSync, gzip as gzipPooled, gzipSync, zstdCompressSync } from 'node:zlib';
 import type { Encoding } from '../model/payload.ts';
 import { DecodeError } from './decode-error.ts';
 
@@ -125,24 +125,6 @@ const LEVEL = 1;
 
 export function gzip(bytes: Uint8Array): Promise<Buffer> {
   return gzipAsync(bytes, { level: LEVEL });
-}
-
-/**
- * Undoes an encoding on this thread, for workers: there the hand-over to zlib's thread pool would only add to the cost.
- * @throws DecodeError as `gunzipHere`
- */
-export function inflateHere(
-  { encoding, bytes }: { readonly encoding: Encoding; readonly bytes: Uint8Array },
-  maxBytes: number,
-): Uint8Array {
-  if (encoding === 'identity') return bytes;
-  const limit = Math.max(1, inflatedLimit(bytes.length, maxBytes));
-  if (encoding === 'gzip') return gunzipHere(bytes, limit);
-  try {
-    return zstdDecompressSync(bytes, { maxOutputLength: limit });
-  } catch (error) {
-    throw inflateError(error, limit, encoding);
-  }
 }
 
 /** The same bytes in this encoding, on this thread. */

@@ -10,6 +10,11 @@ import { gunzipHere, inflatedLimit, inflatedSize, inflateError, tooLarge, traili
 const INLINE_BYTES = 64 * 1024;
 /** Inflated bytes after which a call on this thread gives up, since it keeps everybody waiting: about 2 ms. */
 const INLINE_INFLATED_BYTES = 1024 * 1024;
+/**
+ * The same on a worker, where nobody waits: one call costs half of what zlib's threads do. What it leaves of a body that lied on its size
+ * is garbage for a while, so that no more than this is believed.
+ */
+const WORKER_INFLATED_BYTES = 16 * 1024 * 1024;
 /** The least room for a first try, bytes. */
 const LEAST_ROOM_BYTES = 64 * 1024;
 /** By how much the next try is larger when a sender's word on the size was too low: all tries cost a third more than the last. */
@@ -17,6 +22,11 @@ const ROOM_GROWTH = 4;
 /** How long a sender should wait that found no room, ms: others' bodies are inflated by then. */
 const RETRY_AFTER_MS = 1000;
 
+export interface InflateOptions {
+  readonly room?: Room | undefined;
+  readonly must?: boolean;
+  readonly worker?: boolean;
+}
 interface Encoded {
   readonly encoding: Encoding;
   /** May lie in shared memory. */
@@ -33,7 +43,7 @@ interface Encoded {
 export async function inflate<T>(
   encoded: Encoded,
   maxBytes: number,
-  { room, must }: { readonly room?: Room | undefined; readonly must?: boolean },
+  { room, must, worker }: InflateOptions,
   use: (raw: Uint8Array) => T,
 ): Promise<T> {
   const { encoding, bytes } = encoded;
@@ -42,10 +52,12 @@ export async function inflate<T>(
   // The sender's word on the size saves growing; it may be a lie, so it is only where to begin.
   const said = inflatedSize(bytes, encoding);
   let wanted = Math.min(limit, Math.max(LEAST_ROOM_BYTES, said));
-  if (encoding === 'gzip' && bytes.length <= INLINE_BYTES && said <= INLINE_INFLATED_BYTES) {
-    const raw = inflateInline(bytes, limit);
+  const inline = worker ? said <= WORKER_INFLATED_BYTES : bytes.length <= INLINE_BYTES && said <= INLINE_INFLATED_BYTES;
+  if (encoding === 'gzip' && inline) {
+    const most = Math.min(limit, Math.max(INLINE_INFLATED_BYTES, said));
+    const raw = inflateInline(bytes, most, limit);
     if (raw) return used(raw, use);
-    wanted = Math.min(limit, INLINE_INFLATED_BYTES * ROOM_GROWTH);
+    wanted = Math.min(limit, most * ROOM_GROWTH);
   }
   for (; ; wanted = Math.min(limit, wanted * ROOM_GROWTH)) {
     const leave = await room?.reserve(wanted, must);
@@ -74,9 +86,8 @@ function free({ buffer, byteOffset }: Buffer): void {
   if (buffer instanceof ArrayBuffer && byteOffset === 0 && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
 }
 
-/** On this thread; undefined when more would take too long. */
-function inflateInline(bytes: Uint8Array, limit: number): Buffer | undefined {
-  const most = Math.min(limit, INLINE_INFLATED_BYTES);
+/** On this thread; undefined when it is more than `most`. */
+function inflateInline(bytes: Uint8Array, most: number, limit: number): Buffer | undefined {
   try {
     return gunzipHere(bytes, most);
   } catch (error) {

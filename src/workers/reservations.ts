@@ -19,6 +19,8 @@ export interface Budget {
   usage(): { readonly heldBytes: number; readonly budgetBytes: number };
   /** Counts so many more bytes as held. */
   hold(bytes: number): void;
+  /** Has others let go of so many held bytes, if they can. Returns how many they did. */
+  makeRoom(bytes: number): number;
 }
 
 /** Memory outside of slabs that is needed for a moment, in turns and within the budget. First come, first served. */
@@ -48,7 +50,8 @@ export class Reservations {
     if (!alone && this.#reservedBytes + size > most) return 'wait';
     if (heldBytes + size <= budgetBytes) return 'go';
     if (!alone) return 'wait';
-    return must ? 'go' : 'refuse';
+    const missing = heldBytes + size - budgetBytes;
+    return must || this.#budget.makeRoom(missing) >= missing ? 'go' : 'refuse';
   }
 
   #enter(size: number): Leave {

@@ -1,22 +1,29 @@
-import type { Room } from '../model/memory.ts';
-import type { Payload } from '../model/payload.ts';
-import type { Summary } from '../model/summary.ts';
+import type { Encoding } from '../model/payload.ts';
+import type { Examined } from '../model/summary.ts';
 import { DecodeError } from '../wire/decode-error.ts';
-import { summarizePprof } from '../wire/pprof/payload.ts';
+import { examinePprof } from '../wire/pprof/payload.ts';
 import { prepareStages, runStages } from './stages/run.ts';
 import type { StageGroup, StageReport, StageTask } from './stages/task.ts';
 
+export interface ExamineTask {
+  readonly encoding: Encoding;
+  readonly bytes: Uint8Array;
+  /** What it may inflate to. */
+  readonly maxBytes: number;
+}
+export type ExamineReport =
+  | ({ readonly kind: 'sound' } & Examined)
+  | { readonly kind: 'unsound'; readonly reason: string; readonly message: string };
+
 /** The task table: work on payload bytes, by name. Pure: bytes in shared memory and plain values in, plain values out. */
 export const tasks = {
-  /** What a profile says of itself; undefined for a form that has no decoder and for bytes that do not parse. `room` is the main thread's. */
-  async summary(payload: Payload, room?: Room): Promise<Summary | undefined> {
-    if (payload.form !== 'pprof') return undefined;
+  /** Inflates a pprof and looks at all of it. */
+  async examine({ encoding, bytes, maxBytes }: ExamineTask): Promise<ExamineReport> {
     try {
-      // Acknowledged already: it waits for its turn, and is not refused.
-      return await summarizePprof(payload, undefined, { room, must: true });
+      return { kind: 'sound', ...(await examinePprof({ encoding, bytes }, maxBytes, { worker: true })) };
     } catch (error) {
-      if (error instanceof DecodeError) return undefined;
-      throw error;
+      if (!(error instanceof DecodeError)) throw error;
+      return { kind: 'unsound', reason: error.reason, message: error.message };
     }
   },
   /** Runs the stages of one group over profiles; the result of an edit is written into `out`. */

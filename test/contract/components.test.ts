@@ -23,6 +23,7 @@ import { components } from '../../src/components.ts';
 import { systemClock } from '../../src/telemetry/clock.ts';
 import { decodePprof } from '../../src/wire/pprof/decode.ts';
 import { encodePprof } from '../../src/wire/pprof/encode.ts';
+import { examinePprof } from '../../src/wire/pprof/payload.ts';
 import { scanPprof } from '../../src/wire/pprof/scan.ts';
 import { SlabPool } from '../../src/workers/slabs.ts';
 import { numbered } from '../kit/pprof.ts';
@@ -77,6 +78,7 @@ function bench(): Bench {
           },
         };
       },
+      examine: examinePprof,
       summary: async () => undefined,
       extension: () => undefined,
       report() {},

@@ -13,6 +13,7 @@ const FAST_RETRY = { initial_interval: '50ms', max_interval: '200ms' };
 
 interface Rig {
   readonly gateway: Gateway;
+  readonly url: string;
   readonly post: (n: number) => Promise<Response>;
   readonly config: (exporters: Record<string, object>, processors?: Record<string, object>) => Record<string, unknown>;
 }
@@ -30,12 +31,9 @@ async function rig(exporters: Record<string, object>, processors: Record<string,
     },
   });
   const gateway = await Gateway.start(config(exporters, processors));
-  const post: Rig['post'] = n =>
-    fetch(`http://127.0.0.1:${port}/ingest?name=app&format=pprof`, {
-      method: 'POST',
-      body: new Uint8Array(numbered(n)),
-    });
-  return { gateway, post, config };
+  const url = `http://127.0.0.1:${port}/ingest?name=app&format=pprof`;
+  const post: Rig['post'] = n => fetch(url, { method: 'POST', body: new Uint8Array(numbered(n)) });
+  return { gateway, url, post, config };
 }
 
 const numbers = (store: FakeStore) =>
@@ -235,11 +233,11 @@ test('SIGTERM drains what is queued and exits 0; what a dead store leaves is nam
   assert.equal(left?.batches, 5);
 });
 
-test('memory_limiter refuses with 429 and Retry-After while queues hold what may be held', async () => {
+test('memory_limiter refuses with 429 and Retry-After while queues that refuse hold what may be held', async () => {
   const dead = await new FakeStore().start();
   dead.answer = () => ({ status: 503 });
   const { gateway } = await rig(
-    { pyroscope: { endpoint: dead.url } },
+    { pyroscope: { endpoint: dead.url, sending_queue: { on_full: 'refuse' } } },
     { memory_limiter: { limit_mib: 32, check_interval: '100ms' } },
   );
   const url = (gateway.logs.find(({ owner }) => owner === 'receiver pyroscope')?.address as string) ?? '';
@@ -257,6 +255,37 @@ test('memory_limiter refuses with 429 and Retry-After while queues hold what may
   assert.equal(refused?.headers.get('retry-after'), '1');
   assert.equal(await gateway.stop(), 0);
   await dead.stop();
+});
+
+test('a dead store takes no memory from a healthy one: bodies of unknown length hold what they are', async () => {
+  const [ok, dead] = [await new FakeStore().start(), await new FakeStore().start()];
+  await dead.stop();
+  const { gateway, url } = await rig(
+    { 'pyroscope/ok': { endpoint: ok.url }, 'pyroscope/dead': { endpoint: dead.url } },
+    { memory_limiter: { limit_mib: 256 } },
+  );
+  // 3000 slabs of the size that such a body starts in would be 190 MiB.
+  const bodies = upTo(3000);
+  const sender = async () => {
+    for (let n = bodies.pop(); n !== undefined; n = bodies.pop()) {
+      const body = numbered(n);
+      const chunks = (async function* () {
+        yield body;
+      })();
+      const answer = await fetch(url, { method: 'POST', body: chunks, duplex: 'half' } as RequestInit);
+      assert.equal(answer.status, 200);
+      await answer.arrayBuffer();
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, sender));
+  await ok.until(() => ok.deliveries.length === 3000, 'everything at the healthy store');
+  assert.deepEqual(numbers(ok), upTo(3000));
+  const status = await gateway.status();
+  const { queue } = status.components.find(({ id }: { id: string }) => id === 'pyroscope/dead');
+  assert.equal(queue.batches, 3000);
+  assert.ok(status.memory.heldBytes < 12 * 1024 * 1024, `${status.memory.heldBytes}`);
+  assert.equal(await gateway.stop(), 0);
+  await ok.stop();
 });
 
 test('a first run profiles itself into files that read as pprof', async () => {

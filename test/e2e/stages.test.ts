@@ -33,7 +33,7 @@ async function running(t: { after(fn: () => unknown): void }, trial: object): Pr
     exporters: { pyroscope: { endpoint: store.url, sending_queue: { storage: 'file_storage' } } },
     service: {
       extensions: ['file_storage'],
-      workers: { task_timeout: '500ms', thread_memory: '64MiB' },
+      workers: { task_timeout: '500ms', thread_memory: '128MiB' },
       pipelines: { profiles: { receivers: ['pyroscope'], processors: ['trial'], exporters: ['pyroscope'] } },
     },
   };
@@ -80,7 +80,7 @@ test('what a stage fails on is a dead letter with its name and reason; nothing e
   for (const { queue, reason, message } of rows) {
     assert.equal(queue, 'stage:profiles/trial');
     assert.equal(reason, 'stage_failed');
-    assert.match(message, /^trial: (thrown on purpose|worker exited|did not end within 500 ms|used more than 64 MiB)/);
+    assert.match(message, /^trial: (thrown on purpose|worker exited|did not end within 500 ms|used more than 128 MiB)/);
   }
   assert.equal(new Set(rows.map(({ body }) => Buffer.from(body).toString('hex'))).size, ways.length, 'as received');
 });

@@ -8,7 +8,7 @@ import { KILLS } from './settings.ts';
 
 const SENDERS = 16;
 /** The longest time from one start to the kill after it, ms; random. */
-const LIFE_MS = 300;
+const LIFE_MS = 200;
 
 scenario('kill', { repeats: KILLS, timeout: 60_000 + KILLS * 5_000 }, async (t, card, random) => {
   const { port, stores, start } = await rig(t, { stores: ['a', 'b', 'dead'], directory: folder(t) });

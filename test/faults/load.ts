@@ -25,6 +25,8 @@ export class Load {
   readonly #startMs = performance.now();
   #begun = 0;
   readonly statuses = new Map<number | string, number>();
+  /** How long each answer took, ms. */
+  readonly tookMs: number[] = [];
   #stopped = false;
 
   constructor(ledger: Ledger, port: number, options: LoadOptions) {
@@ -60,7 +62,9 @@ export class Load {
       const number = this.#ledger.next();
       const body = padding === undefined ? numbered(number) : padded(numbered(number), padding);
       this.#ledger.sent(number, body);
+      const sentMs = performance.now();
       const status = await this.#send(number, body);
+      this.tookMs.push(performance.now() - sentMs);
       this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
       if (status === 200) this.#ledger.acknowledged(number);
       else await pause(typeof status === 'string' ? DOWN_MS : (refusedMs ?? 5));

@@ -5,15 +5,16 @@ const number = (name: string, fallback: number) => Number(process.env[name] ?? f
 /** Draws every random moment, place and answer; printed with each scenario, so that a failure can be run again. */
 export const SEED = number('FAULTS_SEED', Date.now() % 2 ** 31);
 export const KILLS = number('FAULTS_KILLS', 20);
-/** Places at which a queue file is damaged, and as many times its log. */
-export const DAMAGES = number('FAULTS_DAMAGES', 60);
+/** Places at which a queue file is damaged, and its log at a quarter as many. */
+export const DAMAGES = number('FAULTS_DAMAGES', 48);
+export const LOG_DAMAGES = Math.ceil(DAMAGES / 4);
 export const RELOADS = number('FAULTS_RELOADS', 12);
 /** Idle connections at a time. */
 export const CONNECTIONS = number('FAULTS_CONNECTIONS', 1_000);
 /** How long sick stores are fed, seconds. */
-export const SECONDS = number('FAULTS_SECONDS', 3);
+export const SECONDS = number('FAULTS_SECONDS', 1);
 /** MiB that are offered to a gateway whose store is dead. */
-export const OVERLOAD_MIB = number('FAULTS_OVERLOAD_MIB', 600);
+export const OVERLOAD_MIB = number('FAULTS_OVERLOAD_MIB', 300);
 /** Rounds in which a stage fails in each way. */
 export const STAGE_FAULTS = number('FAULTS_STAGES', 4);
 /** Whether to wait for what ends only after its full time, such as a body that comes byte by byte. */

@@ -30,7 +30,7 @@ scenario('stages', { repeats: STAGE_FAULTS, timeout: 60_000 + STAGE_FAULTS * 10_
   });
   const store = stores.get('a')!;
   config.plugins = [TRIAL];
-  (config.service as Record<string, unknown>).workers = { threads: 2, task_timeout: '300ms', thread_memory: '64MiB' };
+  (config.service as Record<string, unknown>).workers = { threads: 2, task_timeout: '300ms', thread_memory: '128MiB' };
   const gateway = await start();
   const ledger = new Ledger();
   const load = new Load(ledger, port, { senders: 8, rate: RATE });

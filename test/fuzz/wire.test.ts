@@ -7,6 +7,9 @@ import fc from 'fast-check';
 import { DecodeError } from '../../src/wire/decode-error.ts';
 import { MAX_INFLATED_BYTES } from '../../src/wire/gzip.ts';
 import { parseMultipart } from '../../src/wire/multipart.ts';
+import { decodePprof } from '../../src/wire/pprof/decode.ts';
+import { encodePprof } from '../../src/wire/pprof/encode.ts';
+import { patchLabels } from '../../src/wire/pprof/patch.ts';
 import { isGzippedTwice, receivePprof } from '../../src/wire/pprof/receive.ts';
 import { scanPprof } from '../../src/wire/pprof/scan.ts';
 import { readConnectError } from '../../src/wire/pyroscope/connect.ts';
@@ -118,6 +121,17 @@ test(`only classified errors come out (seed ${seed}, ${numRuns} runs each)`, asy
     holds(
       profiles.filter(one => one[0] !== 0x1f),
       bytes => scanPprof(bytes),
+    ),
+  );
+  await t.test('columns of inflated pprof, written again', () =>
+    holds(
+      profiles.filter(one => one[0] !== 0x1f),
+      (bytes, at) => {
+        const columns = decodePprof(bytes);
+        columns.edited = at % 2 === 0;
+        decodePprof(encodePprof(columns).slice());
+        patchLabels(bytes, [{ key: 'env', value: 'test' }]);
+      },
     ),
   );
   await t.test('pprof as received, plain and gzip', () =>

@@ -45,6 +45,19 @@ export class Columns {
     return this.strings.source;
   }
 
+  /** About what the arrays take, filled or not, bytes. */
+  get heldBytes(): number {
+    const { strings, samples, labels, locations, functions, mappings } = this;
+    const perRow =
+      12 * samples.stackStart.length +
+      24 * labels.key.length +
+      21 * locations.mapping.length +
+      20 * locations.lines.function.length +
+      20 * functions.name.length +
+      33 * mappings.file.length;
+    return perRow + strings.ranges.byteLength + samples.stack.byteLength + samples.values.halves.byteLength;
+  }
+
   /** For decoders: an empty profile over these bytes. Keeps the arrays. */
   clear(source: Uint8Array): void {
     this.edited = false;

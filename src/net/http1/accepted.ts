@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import type { Response } from '../../api/index.ts';
 import type { Arriving } from '../arriving.ts';
-import { BodyReader } from '../body.ts';
+import { BodyReader, MAX_DISCARD_BYTES } from '../body.ts';
 import { Chunked } from './chunked.ts';
 import { HeadError, parseRequestHead, type RequestHead } from './head.ts';
 import { responseHead } from './response.ts';
@@ -64,9 +64,13 @@ export class AcceptedConnection {
   #answered = false;
   /** Bytes that nobody can take yet. */
   #held: Buffer | undefined;
-  /** When the last byte came or went, or the phase began. */
+  /** When the present head or phase began. */
   #activeMs = performance.now();
   #ended = false;
+  /** Since when an answer waits for the sender to read it. */
+  #unreadMs: number | undefined;
+  /** Bytes that were thrown away since our side closed. */
+  #discarded = 0;
 
   constructor(accepted: Socket, of: Accepting) {
     this.#of = of;
@@ -101,6 +105,8 @@ export class AcceptedConnection {
       else if (this.#headText === '' && quietMs > KEEP_ALIVE_MS) this.#socket.destroy();
     } else if (this.#phase === 'closing') {
       if (quietMs > stallMs) this.#socket.destroy();
+    } else if (this.#unreadMs !== undefined) {
+      if (nowMs - this.#unreadMs > stallMs) this.#socket.destroy();
     } else if (body?.wanted && body.overdue(nowMs, sinceMs, stallMs)) {
       if (body.reading) body.late();
       else this.#socket.destroy();
@@ -141,7 +147,8 @@ export class AcceptedConnection {
         if (!this.#request!.body.wanted) return at;
         at = this.#readBody(bytes, at);
       } else if (this.#phase === 'closing') {
-        this.#activeMs = performance.now();
+        this.#discarded += bytes.length - at;
+        if (this.#discarded > MAX_DISCARD_BYTES) this.#socket.destroy();
         return bytes.length;
       } else return at;
     }
@@ -269,13 +276,29 @@ export class AcceptedConnection {
   }
 
   #next(): void {
+    // Who asks on without reading the answers would have them pile up here.
+    if (this.#socket.writableNeedDrain) {
+      this.#unreadMs = performance.now();
+      this.#socket.once('drain', () => {
+        this.#unreadMs = undefined;
+        this.#next();
+      });
+      return;
+    }
+    // One request a turn: who sends thousands at once must not make the others wait for all of them.
+    if (this.#held) setImmediate(this.#turn);
+    else this.#turn();
+  }
+
+  readonly #turn = (): void => {
+    if (this.#socket.destroyed) return;
     this.#request = undefined;
     this.#phase = 'head';
     this.#activeMs = performance.now();
     if (this.#held) this.#flow();
-    else if (this.#ended) this.#socket.destroySoon();
     else if (this.#socket.isPaused()) this.#socket.resume();
-  }
+    if (this.#ended && this.#phase === 'head') this.#socket.destroySoon();
+  };
 
   /** Closes our side and throws away what comes until the other side has read the answer and closes too. */
   #finish(): void {

@@ -1,6 +1,9 @@
 import type { Clock } from '../../api/index.ts';
-import { bytesOf, itemsOf } from '../../model/batch.ts';
+import type { BatchId } from '../../model/batch.ts';
+import { itemsOf } from '../../model/batch.ts';
 import type { Memory } from '../../model/memory.ts';
+import { fitted, footprintOf, letGo } from './footprint.ts';
+import { type Envelope, envelopeOf, Repeats } from './repeats.ts';
 import { Schedule, type Scheduled } from './schedule.ts';
 import {
   type AnyBatch,
@@ -17,9 +20,19 @@ import {
 } from './store.ts';
 
 interface Held extends Entry, Scheduled {
+  stored: Stored;
   batch: AnyBatch;
   attempts: number;
   firstTryMs: number | undefined;
+}
+
+/** A batch, once however many queues it is in. */
+interface Stored {
+  readonly batch: AnyBatch;
+  /** Memory that it takes, as `footprintOf` measures it. */
+  readonly bytes: number;
+  /** Entries that have it, and whoever is storing it. */
+  users: number;
 }
 
 interface Queue {
@@ -27,17 +40,24 @@ interface Queue {
   reader: Reader;
 }
 
-/** Queues in this process's memory. Batches keep their slabs retained from `put` to `settle`. */
+/**
+ * Queues in this process's memory. Batches keep their slabs retained from `put` to `settle`; what counts for a queue is the memory that
+ * its batches take, not their payloads alone, so that a full queue holds what its size says.
+ */
 export class MemoryStore implements Store {
   readonly durable = false;
   readonly #queues = new Map<string, Queue>();
   readonly #memory: Memory;
   readonly #clock: Clock;
+  /** Who took a batch, as long as somebody knows its id: the answer of the other branches is still to come. */
+  readonly #took = new WeakMap<BatchId, { readonly queue: string; readonly batch: Envelope }[]>();
+  readonly #repeats = new Repeats();
   #key = 0;
 
   constructor(of: { memory: Memory; clock: Clock }) {
     this.#memory = of.memory;
     this.#clock = of.clock;
+    of.memory.onShortage(bytes => this.#makeWay(bytes));
   }
 
   open(name: string, limits: QueueLimits, reader: Reader): void {
@@ -46,42 +66,59 @@ export class MemoryStore implements Store {
       this.#queues.set(name, { schedule: new Schedule(limits, this.#clock), reader });
       return;
     }
-    queue.schedule.relimit(limits, ({ batch }) => sizeIn(limits, batch.sizeBytes));
+    queue.schedule.relimit(limits, ({ bytes }) => sizeOf(limits, bytes));
     queue.reader = reader;
   }
 
   full(rows: readonly Row[]): string | undefined {
     for (const { queue: name, batch } of rows) {
       const queue = this.#queue(name);
-      if (queue.limits.onFull === 'refuse' && !queue.fits(sizeIn(queue.limits, batch.sizeBytes))) return name;
+      if (queue.limits.onFull !== 'refuse') continue;
+      if (!queue.fits(sizeOf(queue.limits, footprintOf(batch, this.#memory)))) return name;
     }
     return undefined;
   }
 
   async put(rows: readonly Row[]): Promise<PutResult> {
     const evicted: Evicted[] = [];
+    const repeated: string[] = [];
+    const nowMs = this.#clock.now();
+    let stored: Stored | undefined;
+    let from: AnyBatch | undefined;
     for (const { queue: name, batch, storedMs } of rows) {
-      const queue = this.#queue(name);
-      const size = sizeIn(queue.limits, batch.sizeBytes);
-      while (!queue.fits(size)) {
-        const oldest = queue.oldestIdle;
-        if (!oldest) break;
-        queue.pull(oldest);
-        this.#forget(queue, oldest);
-        evicted.push({ queue: name, items: itemsOf(oldest.batch), storedMs: oldest.storedMs });
+      if (this.#repeats.has(name, batch, nowMs)) {
+        repeated.push(name);
+        continue;
       }
-      if (!queue.fits(size)) {
+      // The rows of one `put` share their batch, nearly always.
+      if (!stored || from !== batch) {
+        if (stored) this.#let(stored);
+        stored = this.#store(batch);
+        from = batch;
+      }
+      const queue = this.#queue(name);
+      const { bytes } = stored;
+      const size = sizeOf(queue.limits, bytes);
+      if (queue.limits.onFull === 'drop_oldest') this.#makeRoom(name, queue, size, evicted);
+      if (queue.limits.onFull === 'drop_oldest' && !queue.fits(size)) {
         // Everything that is left is in flight: the new batch itself is what goes.
         evicted.push({ queue: name, items: itemsOf(batch), storedMs });
         continue;
       }
-      const { sizeBytes: bytes } = batch;
-      const held = { key: ++this.#key, batch, size, bytes, storedMs, attempts: 0, firstTryMs: undefined, dueMs: 0 };
-      this.#retain(batch);
+      stored.users++;
+      const times = { storedMs, attempts: 0, firstTryMs: undefined, dueMs: 0 };
+      const held: Held = { key: ++this.#key, stored, batch: stored.batch, size, bytes, ...times };
       queue.reserve(held);
       queue.add(held);
+      this.#note(name, batch);
     }
-    return { evicted };
+    if (stored) this.#let(stored);
+    return { evicted, ...(repeated.length > 0 && { repeated }) };
+  }
+
+  remember({ id }: AnyBatch): void {
+    const nowMs = this.#clock.now();
+    for (const { queue, batch } of this.#took.get(id) ?? []) this.#repeats.add(queue, id.hex, batch, nowMs);
   }
 
   take(name: string, abort: AbortSignal): Promise<Entry | undefined> {
@@ -135,12 +172,19 @@ export class MemoryStore implements Store {
     const { schedule, reader } = queue;
     const { batches, bytes } = schedule.depth;
     let items = 0;
-    for (const { batch } of schedule.entries()) {
-      items += itemsOf(batch);
-      this.#release(batch);
+    for (const { stored } of schedule.entries()) {
+      items += itemsOf(stored.batch);
+      this.#let(stored);
     }
     schedule.close();
     if (batches > 0) reader.lost({ batches, items, bytes });
+  }
+
+  #note(queue: string, batch: AnyBatch): void {
+    const took = this.#took.get(batch.id);
+    const one = { queue, batch: envelopeOf(batch) };
+    if (took) took.push(one);
+    else this.#took.set(batch.id, [one]);
   }
 
   #queue(name: string): Schedule<Held> {
@@ -149,23 +193,65 @@ export class MemoryStore implements Store {
     return queue.schedule;
   }
 
+  #makeRoom(name: string, queue: Schedule<Held>, size: number, evicted: Evicted[]): void {
+    while (!queue.fits(size)) {
+      const oldest = queue.oldestIdle;
+      if (!oldest) return;
+      queue.pull(oldest);
+      evicted.push({ queue: name, items: itemsOf(oldest.batch), storedMs: oldest.storedMs });
+      this.#forget(queue, oldest);
+    }
+  }
+
+  /**
+   * Memory is short: the oldest batches go that wait for stores that are down, whichever of them they wait for. A queue that
+   * refuses when it is full is left alone, its senders can wait.
+   */
+  #makeWay(bytes: number): void {
+    const before = this.#memory.usage.heldBytes;
+    const down = [...this.#queues].filter(
+      ([, { schedule, reader }]) => schedule.limits.onFull === 'drop_oldest' && reader.down,
+    );
+    while (before - this.#memory.usage.heldBytes < bytes) {
+      let first: { name: string; queue: Queue; oldest: Held } | undefined;
+      for (const [name, queue] of down) {
+        const oldest = queue.schedule.oldestIdle;
+        if (oldest && (!first || oldest.storedMs < first.oldest.storedMs)) first = { name, queue, oldest };
+      }
+      if (!first) return;
+      const { name, queue, oldest } = first;
+      queue.schedule.pull(oldest);
+      this.#forget(queue.schedule, oldest);
+      queue.reader.gaveWay({ queue: name, items: itemsOf(oldest.batch), storedMs: oldest.storedMs });
+    }
+  }
+
   #forget(queue: Schedule<Held>, held: Held): void {
     queue.forget(held);
-    this.#release(held.batch);
+    this.#let(held.stored);
   }
 
   #shrink(queue: Schedule<Held>, held: Held, rest: AnyBatch): void {
-    queue.resize(held, sizeIn(queue.limits, rest.sizeBytes), rest.sizeBytes);
-    this.#retain(rest);
-    this.#release(held.batch);
-    held.batch = rest;
+    const whole = held.stored;
+    held.stored = this.#store(rest);
+    held.batch = held.stored.batch;
+    queue.resize(held, sizeOf(queue.limits, held.stored.bytes), held.stored.bytes);
+    this.#let(whole);
   }
 
-  #retain(batch: AnyBatch): void {
-    for (const bytes of bytesOf(batch)) this.#memory.retain(bytes);
+  /** Somebody has it from here on: the caller. */
+  #store(batch: AnyBatch): Stored {
+    const bytes = footprintOf(batch, this.#memory);
+    return { batch: fitted(batch, this.#memory), bytes, users: 1 };
   }
 
-  #release(batch: AnyBatch): void {
-    for (const bytes of bytesOf(batch)) this.#memory.release(bytes);
+  /** One user less. */
+  #let(stored: Stored): void {
+    if (--stored.users === 0) letGo(stored.batch, this.#memory);
   }
+}
+
+/** What a batch counts in a queue. One that is as large as its whole queue may be in it, alone. */
+function sizeOf(limits: QueueLimits, bytes: number): number {
+  return sizeIn(limits, Math.min(bytes, limits.capacity));
 }

@@ -1,8 +1,10 @@
 import type { Clock, Component, Logger, OutboxConfig, Result, Sender } from '../../api/index.ts';
 import { itemsOf } from '../../model/batch.ts';
-import { after } from '../../telemetry/timer.ts';
+import { deliverNow } from './direct.ts';
 import { Gate } from './gate.ts';
-import { askedDelayMs, retryDelayMs } from './retry.ts';
+import { HandOut } from './hand-out.ts';
+import { retryDelayMs } from './retry.ts';
+import { sendOnce } from './send.ts';
 import type {
   AnyBatch,
   DeadReason,
@@ -22,7 +24,7 @@ const CUT_GRACE_MS = 500;
 
 /** Why a queue is given up: its component is not in the configuration any more, or the process ends. */
 export type Leaving = 'removed' | 'shutdown';
-export type DropReason = 'queue_full' | 'repeated' | Leaving | DeadReason;
+export type DropReason = 'queue_full' | 'memory' | 'repeated' | Leaving | DeadReason;
 
 export interface OutboxParts {
   readonly id: string;
@@ -34,7 +36,10 @@ export interface OutboxParts {
   /** Counts what goes no further after it was acknowledged. */
   readonly dropped: (items: number, reason: DropReason | (string & {})) => void;
   readonly report: (health: 'ok' | 'degraded', why?: Error) => void;
-  /** The sender answers when it lets go of a batch: it is given everything there is, not `num_consumers` at a time. */
+  /**
+   * The sender answers when it lets go of a batch: it is given everything there is, not `num_consumers` at a time, and also while what
+   * is behind it is down, since it may need many to let go of one.
+   */
   readonly holding?: boolean;
   readonly random?: () => number;
 }
@@ -53,7 +58,10 @@ export class Outbox implements Component, Reader {
   /** Fires when requests in flight must end. */
   readonly #cut = new AbortController();
   readonly #loops: Promise<void>[] = [];
+  /** To a sender that holds. */
+  readonly #handOut: HandOut | undefined;
   #draining = false;
+  #stopped = false;
   #drainFailures = 0;
   #leaving: Leaving = 'shutdown';
 
@@ -64,6 +72,12 @@ export class Outbox implements Component, Reader {
     this.#random = parts.random ?? Math.random;
     const { queue_size, sizer, on_full } = parts.config.sending_queue;
     this.#limits = { capacity: queue_size, sizer, onFull: on_full };
+    if (parts.holding)
+      this.#handOut = new HandOut({
+        next: () => this.#next(),
+        attempt: entry => this.#attempt(entry),
+        batches: () => this.depth.batches,
+      });
   }
 
   /** Without a queue the caller waits for the store's answer (`deliver`). */
@@ -83,10 +97,14 @@ export class Outbox implements Component, Reader {
     return this.#gate.closed;
   }
 
+  get down(): boolean {
+    return this.#gate.closed !== undefined;
+  }
+
   async start(): Promise<void> {
     if (!this.queued) return;
     this.claim();
-    if (this.#of.holding) this.#loops.push(this.#handOut());
+    if (this.#handOut) this.#loops.push(this.#handOut.run());
     else for (let n = 0; n < this.#of.config.sending_queue.num_consumers; n++) this.#loops.push(this.#consume());
   }
 
@@ -114,30 +132,25 @@ export class Outbox implements Component, Reader {
     this.#of.log.error('queue full, oldest batch dropped', { ageMs: this.#of.clock.now() - storedMs });
   }
 
+  gaveWay({ items, storedMs }: Evicted): void {
+    this.#of.dropped(items, 'memory');
+    this.#of.log.error('memory is short and the store is down, oldest batch dropped', {
+      ageMs: this.#of.clock.now() - storedMs,
+    });
+  }
+
   /** Counts a batch that this queue had taken lately: its sender tried again. */
   repeated(items: number): void {
     this.#of.dropped(items, 'repeated');
     this.#of.log.info('batch was queued already, not taken again', { items });
   }
 
-  /**
-   * One batch without a queue; answers with what the store said. Retries only when `max_elapsed_time` bounds them: a sender
-   * is better served by an honest 503 than by a connection that hangs until its own timeout.
-   */
-  async deliver(batch: AnyBatch, abort: AbortSignal): Promise<Result> {
-    const retry = this.#of.config.retry_on_failure;
-    const untilMs = retry.enabled && retry.max_elapsed_time > 0 ? this.#of.clock.now() + retry.max_elapsed_time : 0;
-    for (let attempt = 0, owed = batch; ; attempt++) {
-      const result = await this.#send(owed, abort);
-      if (result.kind !== 'retryable') return result;
-      const delayMs = retryDelayMs(retry, attempt, result.retryAfterMs, this.#random);
-      if (abort.aborted || this.#closing.signal.aborted || this.#of.clock.now() + delayMs > untilMs) {
-        const { kind, error, retryAfterMs } = result;
-        return { kind, error, ...(retryAfterMs !== undefined && { retryAfterMs: askedDelayMs(retryAfterMs) }) };
-      }
-      if (result.rest) owed = result.rest;
-      await this.#of.clock.sleep(delayMs, abort);
-    }
+  /** One batch without a queue; answers with what the store said. */
+  deliver(batch: AnyBatch, abort: AbortSignal): Promise<Result> {
+    const { config, clock } = this.#of;
+    const send = (owed: AnyBatch) => this.#send(owed, abort);
+    const ended = () => this.#closing.signal.aborted;
+    return deliverNow(batch, { retry: config.retry_on_failure, clock, random: this.#random, send, ended, abort });
   }
 
   /**
@@ -145,13 +158,9 @@ export class Outbox implements Component, Reader {
    * the rest is left to `close`.
    */
   async stop(deadline: AbortSignal): Promise<void> {
-    if (this.#draining) return;
-    this.#draining = true;
-    this.#hurry.abort();
-    if (!this.queued) {
-      this.#closing.abort();
-      return;
-    }
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#beginDrain();
     if (this.#loops.length === 0) return;
     const cut = () => {
       this.#closing.abort();
@@ -159,10 +168,25 @@ export class Outbox implements Component, Reader {
     };
     if (deadline.aborted) cut();
     else deadline.addEventListener('abort', cut, { once: true });
-    this.#of.store.expedite(this.id);
-    if (this.depth.batches === 0) this.#closing.abort();
+    // A sender that holds was handed everything before, and is stopping: it takes nothing more.
+    if (this.#handOut || this.depth.batches === 0) this.#closing.abort();
     await this.#ended();
     deadline.removeEventListener('abort', cut);
+  }
+
+  /** Before a sender that holds is told to stop: it gets all that is queued, once more, and lets go of it when it is told. */
+  async handOutAll(deadline: AbortSignal): Promise<void> {
+    if (!this.#handOut || this.#loops.length === 0) return;
+    this.#beginDrain();
+    await this.#handOut.everything(AbortSignal.any([deadline, this.#closing.signal]));
+  }
+
+  #beginDrain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#hurry.abort();
+    if (!this.queued) this.#closing.abort();
+    else if (this.#loops.length > 0) this.#of.store.expedite(this.id);
   }
 
   /** Gives the queue up. What is left in it stays in a durable store; otherwise it is lost, counted and named in the log. */
@@ -225,30 +249,21 @@ export class Outbox implements Component, Reader {
     const closing = this.#closing.signal;
     for (;;) {
       // The gate before the queue: what waits for a store that is down stays in the queue, where it can make room.
-      if (!this.#draining) await this.#gate.open(this.#hurry.signal);
+      const free = this.#draining || this.#handOut !== undefined;
+      if (!free) await this.#gate.open(this.#hurry.signal);
       const entry = await this.#of.store.take(this.id, closing);
       if (!entry) return undefined;
-      if (!closing.aborted && (this.#draining || this.#gate.admit())) return entry;
+      if (!closing.aborted && (free || this.#draining || this.#gate.admit())) return entry;
       this.#of.store.settle(this.id, entry, { kind: 'back' });
       if (closing.aborted) return undefined;
     }
   }
 
-  async #attempt(entry: Entry): Promise<void> {
-    this.#of.store.settle(this.id, entry, await this.#try(entry));
+  async #attempt(entry: Entry): Promise<Outcome['kind']> {
+    const outcome = await this.#try(entry);
+    this.#of.store.settle(this.id, entry, outcome);
     if (this.#draining && this.depth.batches - this.depth.inFlight === 0) this.#closing.abort();
-  }
-
-  /** Ends when nothing may be taken any more and everything that was is settled. */
-  async #handOut(): Promise<void> {
-    const out = new Set<Promise<void>>();
-    for (;;) {
-      const entry = await this.#next();
-      if (!entry) break;
-      const one = this.#attempt(entry).finally(() => out.delete(one));
-      out.add(one);
-    }
-    await Promise.all(out);
+    return outcome.kind;
   }
 
   async #try(entry: Entry): Promise<Outcome> {
@@ -319,30 +334,8 @@ export class Outbox implements Component, Reader {
     if (++this.#drainFailures >= atATime) this.#closing.abort();
   }
 
-  async #send(batch: AnyBatch, abort: AbortSignal): Promise<Result<AnyBatch>> {
-    const { timeout } = this.#of.config;
-    const attempt = new AbortController();
-    const cut = () => attempt.abort(abort.reason);
-    if (abort.aborted) cut();
-    else abort.addEventListener('abort', cut, { once: true });
-    // Made only when it is needed: an Error collects a stack, and nearly every request is in time.
-    let late: Error | undefined;
-    const expire = () => {
-      late = new Error(`no answer within ${timeout} ms`);
-      attempt.abort(late);
-    };
-    const callOff = timeout > 0 ? after(timeout, expire) : undefined;
-    try {
-      const result = (await this.#of.sender.send(batch as never, attempt.signal)) as Result<AnyBatch>;
-      if (result.kind === 'retryable' && late) return { ...result, error: late };
-      return result;
-    } catch (thrown) {
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      this.#of.log.error('exporter threw, this is a bug', { error, stack: true });
-      return { kind: 'permanent', error, fault: 'gateway' };
-    } finally {
-      callOff?.();
-      abort.removeEventListener('abort', cut);
-    }
+  #send(batch: AnyBatch, abort: AbortSignal): Promise<Result<AnyBatch>> {
+    const { sender, config, log } = this.#of;
+    return sendOnce(sender, batch, { timeoutMs: config.timeout, abort, log });
   }
 }

@@ -70,6 +70,10 @@ export interface Lost {
 
 /** Who reads a queue, as far as the store must know. */
 export interface Reader {
+  /** Whether what it delivers to takes nothing now: where memory is short, its queue gives way before senders are refused. */
+  readonly down: boolean;
+  /** Told of a batch that had to go because memory was short. */
+  gaveWay(one: Evicted): void;
   /** Told of what did not outlive the queue. */
   lost(what: Lost): void;
 }
@@ -91,6 +95,11 @@ export interface Store {
    * @throws Error with a sentence when the store cannot write; nothing was taken then
    */
   put(rows: readonly Row[]): Promise<PutResult>;
+  /**
+   * The sender of this batch will try again although it was put here: another branch did not take it. The queues that have it do not take
+   * it a second time. Call it while the bytes are held. A durable store remembers every batch and has no need of it.
+   */
+  remember?(batch: AnyBatch): void;
   /** The next due entry; waits for one, and resolves undefined when `abort` fires. */
   take(queue: string, abort: AbortSignal): Promise<Entry | undefined>;
   settle(queue: string, entry: Entry, outcome: Outcome): void;

@@ -1,6 +1,6 @@
 import { ACCEPTED, type Clock, type Component, type Logger, type NoteOwner, type Result } from '../../api/index.ts';
 import type { Plain } from '../../model/attributes.ts';
-import { BatchId, bytesOfProfiles, itemsOf, type Profile, type ProfileBatch } from '../../model/batch.ts';
+import { bytesOfProfiles, itemsOf, type Profile, type ProfileBatch } from '../../model/batch.ts';
 import type { Memory } from '../../model/memory.ts';
 import type { Pool } from '../../workers/pool.ts';
 import { groupOf, type StageGroup, type StageSpec } from '../../workers/stages/task.ts';
@@ -247,7 +247,8 @@ function leftBy(profile: Profile, { set, bytes }: Extract<Crossed, { kind: 'kept
 function leaving(batch: ProfileBatch, profiles: Profile[], id: string | undefined): ProfileBatch {
   const same = profiles.length === batch.profiles.length && profiles.every((one, n) => one === batch.profiles[n]);
   if (same) return batch;
-  return { ...batch, id: BatchId.of(id ?? batch.id.hex), profiles, sizeBytes: sizeOf(profiles) };
+  batch.id.learn(id ?? batch.id.hex);
+  return { ...batch, profiles, sizeBytes: sizeOf(profiles) };
 }
 
 function sizeOf(profiles: readonly Profile[]): number {

@@ -5,6 +5,8 @@ const MIB = 1024 * 1024;
 const DEFAULT_SPIKE_SHARE = 0.2;
 /** The least that payloads may hold, however large the base: a gateway that refuses everything helps nobody. */
 const MIN_BUDGET_BYTES = 8 * MIB;
+/** Share of the budget beyond which memory is short, and garbage worth a collection. */
+const SHORT_SHARE = 0.75;
 /** How long a refused sender should wait, ms. */
 const RETRY_AFTER_MS = 1000;
 
@@ -14,6 +16,7 @@ const RETRY_AFTER_MS = 1000;
  */
 export class MemoryLimiter implements Component, Consumer<'profiles'> {
   readonly #softBytes: number;
+  readonly #spikeBytes: number;
   readonly #intervalMs: number;
   readonly #host: Host;
   readonly #next: Consumer<'profiles'>;
@@ -22,6 +25,8 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
   #stopping: AbortController | undefined;
   #undo: (() => void) | undefined;
   #full = false;
+  /** What queues let go of since the process was last below the limit: it stays resident for a while, but is used again. */
+  #roomBytes = 0;
   #warned = false;
 
   /** @param rss resident memory in bytes; replaced in tests */
@@ -32,8 +37,9 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
     rss: () => number = () => process.memoryUsage.rss(),
   ) {
     const limit = config.limit_mib * MIB;
-    this.#softBytes =
-      limit - (config.spike_limit_mib === undefined ? limit * DEFAULT_SPIKE_SHARE : config.spike_limit_mib * MIB);
+    const { spike_limit_mib: spike } = config;
+    this.#spikeBytes = spike === undefined ? limit * DEFAULT_SPIKE_SHARE : spike * MIB;
+    this.#softBytes = limit - this.#spikeBytes;
     this.#intervalMs = config.check_interval;
     this.#host = host;
     this.#next = next;
@@ -83,10 +89,10 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
       this.#warned = true;
       this.#host.log.warn('memory limit leaves hardly any room for payloads, raise limit_mib', { baseBytes, budget });
     }
-    // Garbage is resident too, and nobody is to be locked out for it.
-    if (rss > this.#softBytes) this.#host.memory.reclaim();
+    // Garbage is resident too: nobody is to be locked out for it, and no queue is to give way.
+    if (rss > this.#softBytes || heldBytes > budget * SHORT_SHARE) this.#host.memory.reclaim();
     // What is always allowed to be held is no reason to refuse: waiting would not make the process smaller.
-    const full = rss > this.#softBytes && heldBytes > MIN_BUDGET_BYTES;
+    const full = this.#excess(rss) > 0 && heldBytes > MIN_BUDGET_BYTES;
     if (full === this.#full) return;
     this.#full = full;
     const why = new Error(
@@ -95,5 +101,13 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
     if (full) this.#host.log.warn('memory limit reached, refusing', { rssBytes: rss, heldBytes });
     else this.#host.log.info('memory is below the limit again', { rssBytes: rss, heldBytes });
     this.#host.report(full ? 'degraded' : 'ok', full ? why : undefined);
+  }
+
+  /** Bytes above the limit once queues of dead stores gave way; never more of them than the spike is trusted to be used again. */
+  #excess(rss: number): number {
+    const over = rss - this.#softBytes;
+    if (over <= 0) this.#roomBytes = 0;
+    else if (over > this.#roomBytes) this.#roomBytes += this.#host.memory.makeRoom(over - this.#roomBytes);
+    return over - Math.min(this.#roomBytes, this.#spikeBytes);
   }
 }

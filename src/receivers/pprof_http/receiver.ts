@@ -4,7 +4,6 @@ import {
   type Component,
   type Consumer,
   type Host,
-  type Memory,
   type Payload,
   type Protocol,
   type Request,
@@ -46,7 +45,7 @@ export function protocolOf(config: Config, host: Host, next: Consumer<'profiles'
   const handle = async (request: Request): Promise<Response> => {
     try {
       const attributes = labelsOf(request.query, config.max_label_names);
-      const payload = await payloadOf(request, config, host.memory);
+      const payload = await payloadOf(request, config, host);
       if (!('form' in payload)) return refused(payload);
       if (payload.summary?.samples === 0) {
         dropped.record(1, { reason: 'empty_profile' });
@@ -90,7 +89,7 @@ function labelsOf(query: string, maxNames: number): ReadonlyMap<string, string> 
   return labels;
 }
 
-async function payloadOf(request: Request, config: Config, memory: Memory): Promise<Payload | BodyProblem> {
+async function payloadOf(request: Request, config: Config, host: Host): Promise<Payload | BodyProblem> {
   const body = await request.read({ maxBytes: config.max_body_size, maxInflatedBytes: config.max_inflated_size });
   if (body.kind === 'problem') return body;
   const contentType = String(request.headers['content-type'] ?? '');
@@ -99,7 +98,7 @@ async function payloadOf(request: Request, config: Config, memory: Memory): Prom
   const plain = opened ? await body.decoded() : body;
   if (plain.kind === 'problem') return plain;
   const bytes = form ? profileIn(parseMultipart(plain.bytes, contentType)) : plain.bytes;
-  return receivePprof(bytes, config.validate, config.max_inflated_size, memory);
+  return receivePprof(bytes, config.validate, config.max_inflated_size, host.examine);
 }
 
 /** The part `profile`, or else the first file, or else the first part: whatever name a form gave it. Empty without any. */

@@ -44,7 +44,7 @@ export class Intake {
 
   /** A profile of the request. @param budget what all its profiles may inflate to, when there are several @throws DecodeError */
   pprof(bytes: Uint8Array, budget: number | InflateBudget = this.read.maxInflatedBytes): Promise<Payload> {
-    return receivePprof(bytes, this.config.validate, budget, this.#host.memory);
+    return receivePprof(bytes, this.config.validate, budget, this.#host.examine);
   }
 
   /** Whether there is anything in it to forward; an empty profile is taken, counted, and goes no further. */

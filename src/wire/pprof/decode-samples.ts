@@ -2,7 +2,7 @@ import type { Columns } from '../../model/columns/columns.ts';
 import { UnknownFields } from '../../model/columns/unknown.ts';
 import { DecodeError } from '../decode-error.ts';
 import { numberCut } from '../protobuf.ts';
-import type { Cursor } from './cursor.ts';
+import { type Cursor, short, shortBytes } from './cursor.ts';
 import { MAX_DETAILS, MAX_ELEMENTS, MAX_SAMPLE_TYPES } from './limits.ts';
 import { References } from './references.ts';
 
@@ -58,8 +58,8 @@ export class SampleDecoder {
         }
         case 0x12: {
           const stop = cursor.readLength(at, end);
-          at = stop - cursor.lo;
-          while (at < stop) at = this.#value(at, stop, before);
+          this.#packedValues(stop - cursor.lo, stop, before);
+          at = stop;
           break;
         }
         case 0x1a: {
@@ -102,22 +102,15 @@ export class SampleDecoder {
       let id = bytes[at]!;
       if (id > 0x7f) {
         const second = bytes[at + 1]!;
-        id = (id & 0x7f) | ((second & 0x7f) << 7);
         if (second > 0x7f) {
-          const third = bytes[at + 2]!;
-          if (third > 0x7f) {
-            at = this.#cursor.readNumber(at, end);
-            samples.stackLength = length++;
-            this.#locationId();
-            continue;
-          }
-          id |= third << 14;
-          at++;
+          at = this.#longerId(at, end, length++);
+          continue;
         }
+        id = (id & 0x7f) | (second << 7);
         at++;
       }
       at++;
-      if (id === 0) throw noLocation();
+      if (id === 0) throw at > end ? numberCut() : noLocation();
       if (id > max) max = id;
       stack[length++] = id;
     }
@@ -130,6 +123,14 @@ export class SampleDecoder {
     }
   }
 
+  /** Reads an id of three bytes or more to a place in the stack; returns where it ends. */
+  #longerId(at: number, end: number, place: number): number {
+    const next = this.#cursor.readNumber(at, end);
+    this.#columns.samples.stackLength = place;
+    this.#locationId();
+    return next;
+  }
+
   /** Takes the last number as the next location of the stack. */
   #locationId(): void {
     const { lo, hi } = this.#cursor;
@@ -137,6 +138,25 @@ export class SampleDecoder {
     const { samples } = this.#columns;
     this.locations.note(samples.stackLength, lo, hi);
     samples.stack[samples.stackLength++] = lo;
+  }
+
+  #packedValues(start: number, end: number, before: number): void {
+    const { bytes } = this.#cursor;
+    const { halves } = this.#columns.samples.values;
+    // As many as there is room for can be read straight; the last ones and long ones go the other way.
+    const roomy = Math.min(end, this.#roomy);
+    let at = start;
+    while (at < end) {
+      const value = at < roomy ? short(bytes, at) : -1;
+      if (value < 0 || this.#values - before >= MAX_SAMPLE_TYPES) at = this.#value(at, end, before);
+      else {
+        const place = this.#values++;
+        halves[2 * place] = value;
+        halves[2 * place + 1] = 0;
+        at += shortBytes(value);
+      }
+    }
+    if (at > end) throw numberCut();
   }
 
   /** Reads a value; returns where it ends. */

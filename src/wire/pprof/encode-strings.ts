@@ -11,7 +11,6 @@ export function writeStrings(writer: BackWriter, strings: Strings, live: Uint8Ar
   let row = strings.count - 1;
   while (row >= 0) {
     if (live && live[row] === 0) {
-      writer.room(2);
       writer.head(0x32, writer.written);
       row--;
       continue;
@@ -24,7 +23,6 @@ export function writeStrings(writer: BackWriter, strings: Strings, live: Uint8Ar
     const before = writer.written;
     const from = strings.offset(first);
     writer.copy(strings.memory(first), from, from + strings.byteLength(first));
-    writer.room(6);
     writer.head(0x32, before);
     row = first - 1;
   }

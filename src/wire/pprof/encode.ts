@@ -1,10 +1,10 @@
 import type { Columns, ValueTypeRows } from '../../model/columns/columns.ts';
 import type { Ranges } from '../../model/columns/unknown.ts';
-import { BackWriter } from './back-writer.ts';
+import { BackWriter, putField, putField64, putHead, putNumber } from './back-writer.ts';
 import { writeSamples } from './encode-samples.ts';
 import { writeStrings } from './encode-strings.ts';
 import { writeFunctions, writeLocations, writeMappings } from './encode-symbols.ts';
-import { writeUnknown } from './encode-unknown.ts';
+import { putUnknown, unknownBytes } from './encode-unknown.ts';
 import { liveRows } from './live.ts';
 
 const output = new BackWriter();
@@ -32,23 +32,33 @@ export function encodePprof(columns: Columns): Uint8Array {
 
 /** What stands behind the string table. */
 function writeTail(writer: BackWriter, columns: Columns): void {
-  writeUnknown(writer, columns.source, columns.unknown?.of('profile'), 0);
-  writer.room(64 + 5 * columns.comments.length);
-  writer.field(0x78, columns.docUrl);
-  writer.field(0x70, columns.defaultSampleType);
-  if (columns.comments.length > 0) {
-    const before = writer.written;
-    for (let at = columns.comments.length - 1; at >= 0; at--) writer.number(columns.comments.items[at]!);
-    writer.head(0x6a, before);
+  const { periodType, comments, unknown } = columns;
+  writer.room(48 + 5 * comments.length + unknownBytes(unknown?.of('profile')));
+  const { bytes } = writer;
+  let at = putUnknown(bytes, writer.at, columns.source, unknown?.of('profile'), 0);
+  at = putField(bytes, at, 0x78, columns.docUrl);
+  at = putField(bytes, at, 0x70, columns.defaultSampleType);
+  if (comments.length > 0) {
+    const end = at;
+    for (let place = comments.length - 1; place >= 0; place--) at = putNumber(bytes, at, comments.items[place]!);
+    at = putHead(bytes, at, 0x6a, end);
   }
-  writer.fieldBig(0x60, columns.period);
-  const { periodType } = columns;
-  if (periodType) writeValueType(writer, columns, 0x5a, periodType, columns.unknown?.of('periodType'), 0);
-  writer.room(64);
-  writer.fieldBig(0x50, columns.durationNanos);
-  writer.fieldBig(0x48, columns.timeNanos);
-  writer.field(0x40, columns.keepFrames);
-  writer.field(0x38, columns.dropFrames);
+  writer.at = putBig(bytes, at, 0x60, columns.period);
+  if (periodType) writeValueType(writer, columns, 0x5a, periodType, unknown?.of('periodType'), 0);
+  writeTimes(writer, columns);
+}
+
+function writeTimes(writer: BackWriter, columns: Columns): void {
+  writer.room(48);
+  const { bytes } = writer;
+  let at = putBig(bytes, writer.at, 0x50, columns.durationNanos);
+  at = putBig(bytes, at, 0x48, columns.timeNanos);
+  at = putField(bytes, at, 0x40, columns.keepFrames);
+  writer.at = putField(bytes, at, 0x38, columns.dropFrames);
+}
+
+function putBig(bytes: Uint8Array, end: number, tag: number, value: bigint): number {
+  return putField64(bytes, end, tag, Number(value & 0xffffffffn), Number((value >> 32n) & 0xffffffffn));
 }
 
 function writeValueType(
@@ -59,10 +69,11 @@ function writeValueType(
   unknown: Ranges | undefined,
   row: number,
 ): void {
-  const before = writer.written;
-  writeUnknown(writer, columns.source, unknown, row);
-  writer.room(24);
-  writer.field(0x10, unit);
-  writer.field(0x08, type);
-  writer.head(tag, before);
+  writer.room(24 + unknownBytes(unknown));
+  const { bytes } = writer;
+  const end = writer.at;
+  let at = putUnknown(bytes, end, columns.source, unknown, row);
+  at = putField(bytes, at, 0x10, unit);
+  at = putField(bytes, at, 0x08, type);
+  writer.at = putHead(bytes, at, tag, end);
 }

@@ -1,9 +1,8 @@
-import type { Room } from '../../model/memory.ts';
 import type { Encoding } from '../../model/payload.ts';
-import type { Summary } from '../../model/summary.ts';
+import type { Examined, Summary } from '../../model/summary.ts';
 import { DecodeError } from '../decode-error.ts';
-import { isGzip, MAX_INFLATED_BYTES } from '../gzip.ts';
-import { inflate } from '../inflate.ts';
+import { isGzip } from '../gzip.ts';
+import { type InflateOptions, inflate } from '../inflate.ts';
 import { scanPprof } from './scan.ts';
 
 /** Header (10 bytes) and trailer (8 bytes) of a gzip member, and the least deflate block. */
@@ -34,12 +33,15 @@ export function checkPprofHeader(bytes: Uint8Array): Encoding {
 }
 
 /** Inflates within the limits and scans. @throws DecodeError as `inflate` and `scanPprof` */
-export async function summarizePprof(
+export async function examinePprof(
   payload: { readonly encoding: Encoding; readonly bytes: Uint8Array },
-  maxBytes = MAX_INFLATED_BYTES,
-  room: { readonly room?: Room | undefined; readonly must?: boolean } = {},
-): Promise<Summary> {
-  return inflate(payload, maxBytes, room, raw => scanBody(raw, payload.encoding));
+  maxBytes: number,
+  how: InflateOptions = {},
+): Promise<Examined> {
+  return inflate(payload, maxBytes, how, raw => ({
+    summary: scanBody(raw, payload.encoding),
+    inflatedBytes: raw.length,
+  }));
 }
 
 /** What inflated bytes say. @param encoding what they had been in @throws DecodeError */

@@ -1,9 +1,8 @@
-import type { Room } from '../../model/memory.ts';
 import type { Payload } from '../../model/payload.ts';
+import type { Examined } from '../../model/summary.ts';
 import { DecodeError } from '../decode-error.ts';
 import { isGzip, peekGunzip } from '../gzip.ts';
-import { inflate } from '../inflate.ts';
-import { checkPprofHeader, scanBody } from './payload.ts';
+import { checkPprofHeader, examinePprof } from './payload.ts';
 
 /** How much of a body is looked at before it is acknowledged. */
 export type Validate = 'full' | 'header';
@@ -15,6 +14,9 @@ export type Validate = 'full' | 'header';
 export interface InflateBudget {
   leftBytes: number;
 }
+
+/** Looks at a whole profile, here or elsewhere. @throws DecodeError as `examinePprof` */
+export type Examine = (payload: Pick<Payload, 'encoding' | 'bytes'>, maxBytes: number) => Promise<Examined>;
 
 /** zlib takes no smaller bound on its output, bytes. */
 const LEAST_INFLATE_BYTES = 64;
@@ -36,14 +38,13 @@ export function isGzippedTwice(bytes: Uint8Array): boolean {
  * A pprof as it came in a request body, plain or gzip; HTTP gzip around a plain pprof is the same bytes as a gzipped pprof, and is
  * carried as one. The bytes stay as they are.
  * @param limit bytes that a lone profile may inflate to, or what all profiles of its request share
- * @param room where inflated bytes are counted
- * @throws DecodeError decompressed_too_large, and as `checkPprofHeader`, `inflate` and `scanPprof`
+ * @throws DecodeError decompressed_too_large, and as `checkPprofHeader` and `examinePprof`
  */
 export async function receivePprof(
   bytes: Uint8Array,
   validate: Validate,
   limit: number | InflateBudget,
-  room?: Room,
+  examine: Examine = examinePprof,
 ): Promise<Payload> {
   const encoding = checkPprofHeader(bytes);
   const payload: Payload = { form: 'pprof', encoding, bytes };
@@ -51,9 +52,7 @@ export async function receivePprof(
   const budget = typeof limit === 'number' ? { leftBytes: limit } : limit;
   if (encoding !== 'identity' && budget.leftBytes < LEAST_INFLATE_BYTES)
     throw new DecodeError('decompressed_too_large', 'the profiles of the request inflate to more than is allowed');
-  const summary = await inflate(payload, budget.leftBytes, { room }, raw => {
-    if (encoding !== 'identity') budget.leftBytes -= raw.length;
-    return scanBody(raw, encoding);
-  });
+  const { summary, inflatedBytes } = await examine(payload, budget.leftBytes);
+  if (encoding !== 'identity') budget.leftBytes -= inflatedBytes;
   return { ...payload, summary };
 }

@@ -304,6 +304,8 @@ export class Walk {
     const cursor = this.#cursor;
     let lo = 0;
     let hi = 0;
+    let mappingLo = 0;
+    let mappingHi = 0;
     let at = start;
     while (at < end) {
       const from = at;
@@ -318,15 +320,11 @@ export class Walk {
           lo = cursor.lo;
           hi = cursor.hi;
           break;
-        case 0x10: {
+        case 0x10:
           at = cursor.readNumber(at, end);
-          const mapping = cursor.small;
-          if (mapping > this.maxMapping) this.maxMapping = mapping;
-          // 0 means: no mapping.
-          if (this.#exact && mapping !== 0 && !this.mappings.has(cursor.lo >>> 0, cursor.hi >>> 0))
-            throw reference('a location names a mapping that does not exist');
+          mappingLo = cursor.lo;
+          mappingHi = cursor.hi;
           break;
-        }
         case 0x18:
         case 0x28:
           at = cursor.readNumber(at, end);
@@ -342,6 +340,12 @@ export class Walk {
           at = cursor.skip(from, end, 5);
       }
     }
+    // Of a field that comes twice the last one counts. 0 means: no mapping.
+    cursor.lo = mappingLo;
+    cursor.hi = mappingHi;
+    if (cursor.small > this.maxMapping) this.maxMapping = cursor.small;
+    if (this.#exact && cursor.small !== 0 && !this.mappings.has(mappingLo >>> 0, mappingHi >>> 0))
+      throw reference('a location names a mapping that does not exist');
     cursor.lo = lo;
     cursor.hi = hi;
   }
@@ -349,6 +353,8 @@ export class Walk {
   #line(start: number, end: number): void {
     const bytes = this.#bytes;
     const cursor = this.#cursor;
+    let lo = 0;
+    let hi = 0;
     let at = start;
     while (at < end) {
       const from = at;
@@ -359,14 +365,17 @@ export class Walk {
       }
       if (tag === 0x08) {
         at = cursor.readNumber(at, end);
-        const fn = cursor.small;
-        if (fn > this.maxFunction) this.maxFunction = fn;
-        // 0 means: no function.
-        if (this.#exact && fn !== 0 && !this.functions.has(cursor.lo >>> 0, cursor.hi >>> 0))
-          throw reference('a line names a function that does not exist');
+        lo = cursor.lo;
+        hi = cursor.hi;
       } else if (tag === 0x10 || tag === 0x18) at = cursor.readNumber(at, end);
       else at = cursor.skip(from, end, 3);
     }
+    // As above. 0 means: no function.
+    cursor.lo = lo;
+    cursor.hi = hi;
+    if (cursor.small > this.maxFunction) this.maxFunction = cursor.small;
+    if (this.#exact && cursor.small !== 0 && !this.functions.has(lo >>> 0, hi >>> 0))
+      throw reference('a line names a function that does not exist');
   }
 
   /** A message of numbers only, some of which name strings. Leaves field 1 as the last number: the id, where there is one. */

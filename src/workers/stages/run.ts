@@ -3,10 +3,12 @@ import type { Stage, Verdict } from '../../api/stage.ts';
 import type { Plain } from '../../model/attributes.ts';
 import { hashOf } from '../../model/batch.ts';
 import type { Columns } from '../../model/columns/columns.ts';
+import type { Encoding } from '../../model/payload.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
-import { compressHere, inflateHere, MAX_INFLATED_BYTES } from '../../wire/gzip.ts';
-import { decodePprof } from '../../wire/pprof/decode.ts';
+import { compressHere, MAX_INFLATED_BYTES } from '../../wire/gzip.ts';
+import { inflate } from '../../wire/inflate.ts';
 import { encodePprof } from '../../wire/pprof/encode.ts';
+import { decodeToScratch } from '../../wire/pprof/scratch.ts';
 import {
   type Edited,
   progressOf,
@@ -80,40 +82,49 @@ class Work {
   readonly #notes: { stage: number; note: Plain }[] = [];
   #used = 0;
   #editedAny = false;
+  /** Time for inflating, decoding, encoding and compressing, ms. */
+  #others = 0;
 
   constructor(stages: readonly Ready[], task: StageTask) {
     this.#stages = stages;
     this.#task = task;
     this.#progress = progressOf(task.out);
     this.#room = roomOf(task.out);
-    this.#runMs = Array.from({ length: stages.length + 1 }, () => 0);
+    this.#runMs = stages.map(() => 0);
   }
 
-  report(): StageReport {
-    const outcomes = this.#task.profiles.map(profile => this.#profile(profile));
+  async report(): Promise<StageReport> {
+    const outcomes: StageOutcome[] = [];
+    for (const profile of this.#task.profiles) outcomes.push(await this.#profile(profile));
     this.#progress[0] = 0;
     const { recipe } = this.#task;
     return {
       outcomes,
       notes: this.#notes,
-      runMs: this.#runMs,
+      runMs: [...this.#runMs, this.#others],
       ...(recipe && (this.#editedAny || this.#notes.length > 0) && { id: hashOf(recipe) }),
     };
   }
 
-  #profile({ attributes, payload }: StageTask['profiles'][number]): StageOutcome {
+  async #profile({ attributes, payload }: StageTask['profiles'][number]): Promise<StageOutcome> {
     const startedMs = performance.now();
-    let columns: Columns;
+    Atomics.store(this.#progress, 0, 0);
     try {
-      columns = decodePprof(inflateHere(payload, MAX_INFLATED_BYTES));
+      return await inflate(payload, MAX_INFLATED_BYTES, { worker: true }, raw => {
+        const columns = decodeToScratch(raw);
+        this.#others += performance.now() - startedMs;
+        return this.#edit(attributes, columns, payload.encoding);
+      });
     } catch (error) {
       if (error instanceof DecodeError) return { kind: 'undecodable', message: error.message };
       throw error;
     }
-    const decodedMs = performance.now();
+  }
+
+  #edit(attributes: ReadonlyMap<string, Plain>, columns: Columns, encoding: Encoding): StageOutcome {
     const notes: { stage: number; note: Plain }[] = [];
     let envelope = attributes;
-    let beforeMs = decodedMs;
+    let beforeMs = performance.now();
     for (const [stage, { run }] of this.#stages.entries()) {
       Atomics.store(this.#progress, 0, stage + 1);
       let verdict: Verdict<Plain>;
@@ -132,11 +143,11 @@ class Work {
     const outcome: StageOutcome = {
       kind: 'kept',
       ...(envelope !== attributes && { set: envelope }),
-      ...(columns.edited && { edited: this.#place(compressHere(encodePprof(columns), payload.encoding)) }),
+      ...(columns.edited && { edited: this.#place(compressHere(encodePprof(columns), encoding)) }),
     };
     this.#editedAny ||= columns.edited;
     this.#notes.push(...notes);
-    this.#runMs[this.#stages.length]! += decodedMs - startedMs + (performance.now() - beforeMs);
+    this.#others += performance.now() - beforeMs;
     return outcome;
   }
 

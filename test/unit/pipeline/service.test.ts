@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ProfileBatch } from '../../../src/api/index.ts';
+import { BatchId } from '../../../src/model/batch.ts';
 import { StartError } from '../../../src/pipeline/service.ts';
 import { batchOf, settled } from './fixtures.ts';
 import { planOf, signal, world } from './world.ts';
@@ -179,4 +180,57 @@ test('a reload that fails leaves the queue to who had it', async () => {
   assert.equal(service.status().components.find(({ id }) => id === 'out')?.queue?.batches, 2);
   assert.deepEqual([...drops], []);
   await service.stop(signal());
+});
+
+/** Another try of the same request: the same content, another object. */
+const tryOf = (text: string): ProfileBatch => {
+  const bytes = Buffer.from(text);
+  return { ...batchOf(bytes), id: new BatchId(() => ['tenant', bytes]) };
+};
+
+test('a sender that tries again because of a branch without a queue doubles nothing at the queued ones', async () => {
+  const { service, factories, push, got, answers, drops, clock } = world();
+  const direct = { outbox: { sending_queue: { enabled: false } } };
+  await service.start(
+    planOf(factories, { rx: {}, tag: { value: 't' }, 'out/q': {}, 'out/direct': direct }, [
+      { receivers: ['rx'], processors: ['tag'], exporters: ['out/q', 'out/direct'] },
+    ]),
+  );
+  const send = push.get('rx')!;
+  const count = () => [got.get('out/q')?.length ?? 0, got.get('out/direct')?.length ?? 0];
+  // While every branch accepts, nobody knows of repeats.
+  for (let n = 0; n < 2; n++) assert.equal((await send(tryOf('same'))).kind, 'accepted');
+  await settled();
+  assert.deepEqual(count(), [2, 2]);
+  answers.set('out/direct', { kind: 'retryable', error: new Error('503') });
+  for (let n = 0; n < 3; n++) assert.equal((await send(tryOf('one'))).kind, 'retryable');
+  assert.equal((await send(tryOf('two'))).kind, 'retryable', 'as long as the first, but another');
+  answers.delete('out/direct');
+  assert.equal((await send(tryOf('one'))).kind, 'accepted');
+  await settled();
+  assert.deepEqual(count(), [4, 3]);
+  assert.deepEqual([...drops], [['out/q repeated', 3]]);
+  await clock.advance(10 * 60_000);
+  assert.equal((await send(tryOf('one'))).kind, 'accepted');
+  await settled();
+  assert.deepEqual(count(), [5, 4], 'after ten minutes it is a new one');
+  await service.stop(signal());
+});
+
+test('a pipeline that refuses does not make its neighbour of the same receiver take a batch twice', async () => {
+  const { service, factories, push, got, answers } = world();
+  const refuses = { outbox: { sending_queue: { on_full: 'refuse', sizer: 'requests', queue_size: 1 } } };
+  answers.set('out/full', { kind: 'retryable', error: new Error('down') });
+  await service.start(
+    planOf(factories, { rx: {}, tag: { value: 't' }, 'out/a': {}, 'out/full': refuses }, [
+      { receivers: ['rx'], processors: ['tag'], exporters: ['out/a'] },
+      { receivers: ['rx'], exporters: ['out/full'] },
+    ]),
+  );
+  const send = push.get('rx')!;
+  assert.equal((await send(tryOf('1'))).kind, 'accepted');
+  for (let n = 0; n < 3; n++) assert.equal((await send(tryOf('2'))).kind, 'refused');
+  await settled();
+  assert.equal(got.get('out/a')!.length, 2);
+  await service.stop(AbortSignal.abort());
 });

@@ -11,6 +11,7 @@ import {
 import type { ComponentPlan, PipelinePlan, Plan } from '../../../src/config/plan.ts';
 import { Stores } from '../../../src/pipeline/outbox/stores.ts';
 import { Service } from '../../../src/pipeline/service.ts';
+import { Examiner } from '../../../src/workers/examine.ts';
 import { Pool, type PoolSettings } from '../../../src/workers/pool.ts';
 import { SlabPool } from '../../../src/workers/slabs.ts';
 import { FakeClock, silent } from './fixtures.ts';
@@ -25,7 +26,7 @@ const POOL: PoolSettings = { threads: 2, taskTimeoutMs: 10_000, memoryBytes: 256
 
 export type Push = (batch: ProfileBatch) => Promise<Result>;
 
-export function world(workers: Partial<PoolSettings> = {}) {
+export function world(workers: Partial<PoolSettings> = {}, budgetBytes = 1 << 28) {
   const events: string[] = [];
   const got = new Map<string, ProfileBatch[]>();
   const push = new Map<string, Push>();
@@ -89,7 +90,7 @@ export function world(workers: Partial<PoolSettings> = {}) {
     }),
   });
   const clock = new FakeClock();
-  const memory = new SlabPool({ budgetBytes: 1 << 28, poison: true });
+  const memory = new SlabPool({ budgetBytes, poison: true });
   const instrument = { record() {} };
   const meter = (id: string) => ({
     counter: (name: string) => ({
@@ -115,6 +116,7 @@ export function world(workers: Partial<PoolSettings> = {}) {
     meter,
     ports: { bind: () => ({}) },
     pool,
+    examiner: new Examiner(pool, memory),
   });
   const factories: Record<string, Factory> = { rx, tag, out };
   return { events, got, push, answers, drops, service, memory, factories, clock, pool };

@@ -87,6 +87,34 @@ test('it refuses while the process is near its limit, degraded, and passes again
   await at.component.stop();
 });
 
+test('queues of dead stores give way before it refuses, and are not asked twice for the same memory', async () => {
+  const at = limiter({ limit_mib: 500, spike_limit_mib: 100, check_interval: '1s' }, 100);
+  const held = Array.from({ length: 100 }, () => at.memory.lease(MIB)!);
+  at.memory.onShortage(bytes => {
+    for (let freed = 0; freed < bytes && held.length > 0; freed += MIB) at.memory.release(held.pop()!.bytes);
+  });
+  await at.component.start();
+  at.rss.mib = 430;
+  await at.clock.advance(1000);
+  assert.equal(held.length, 70);
+  assert.equal((await at.consume()).kind, 'accepted', 'resident still, but free');
+  await at.clock.advance(5000);
+  assert.equal(held.length, 70);
+  at.rss.mib = 440;
+  await at.clock.advance(1000);
+  assert.equal(held.length, 60);
+  at.rss.mib = 501;
+  await at.clock.advance(1000);
+  assert.equal((await at.consume()).kind, 'refused', 'the limit itself holds');
+  at.rss.mib = 400;
+  await at.clock.advance(1000);
+  at.rss.mib = 401;
+  held.splice(0, held.length - 1);
+  await at.clock.advance(1000);
+  assert.equal(held.length, 0, 'asked anew');
+  await at.component.stop();
+});
+
 test('what is always allowed is not refused for: nobody is locked out by memory that waiting would not free', async () => {
   const at = limiter({ limit_mib: 500, spike_limit_mib: 100, check_interval: '1s' }, 450);
   await at.component.start();
@@ -116,6 +144,15 @@ test('before anybody is refused for garbage it is asked to be collected', async 
   at.rss.mib = 450;
   await at.clock.advance(1000);
   assert.equal(asked, 1);
+  at.rss.mib = 374;
+  await at.clock.advance(1000);
+  assert.ok(at.memory.lease(16 * MIB));
+  at.rss.mib += 16;
+  await at.clock.advance(1000);
+  assert.equal(asked, 1);
+  at.rss.mib = 398;
+  await at.clock.advance(1000);
+  assert.equal(asked, 2, 'what is left is nearly held: garbage takes the room of queues');
   await at.component.stop();
 });
 

@@ -14,6 +14,7 @@ import type {
 import type { ProfileBatch } from '../../../src/model/batch.ts';
 import type { Encoding } from '../../../src/model/payload.ts';
 import { systemClock } from '../../../src/telemetry/clock.ts';
+import { examinePprof } from '../../../src/wire/pprof/payload.ts';
 import { SlabPool } from '../../../src/workers/slabs.ts';
 
 export const NOW_MS = 1_700_000_000_000;
@@ -62,6 +63,7 @@ export class Rig {
       clock,
       memory: new SlabPool({ budgetBytes: 1 << 24, poison: true }),
       listen: (_at, _protocol): Component => ({}),
+      examine: examinePprof,
       summary: async () => undefined,
       extension: () => undefined,
       report: health => void this.health.push(health),

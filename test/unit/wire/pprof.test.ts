@@ -7,7 +7,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { Profile } from 'pprof-format';
 import { DecodeError } from '../../../src/wire/decode-error.ts';
-import { checkPprofHeader, summarizePprof } from '../../../src/wire/pprof/payload.ts';
+import { checkPprofHeader, examinePprof } from '../../../src/wire/pprof/payload.ts';
 import { isGzippedTwice, receivePprof } from '../../../src/wire/pprof/receive.ts';
 import { scanPprof } from '../../../src/wire/pprof/scan.ts';
 import { corpusDir, malformed, recordings } from '../../kit/corpus.ts';
@@ -79,7 +79,7 @@ test('the corpus: every pprof has the totals, counts and times that its manifest
   assert.ok(profiles.length > 20);
   for (const { file, facts } of profiles) {
     const bytes = readFileSync(resolve(corpusDir!, file));
-    const summary = await summarizePprof({ encoding: checkPprofHeader(bytes), bytes });
+    const { summary } = await examinePprof({ encoding: checkPprofHeader(bytes), bytes }, LIMIT);
     assert.deepEqual(
       [
         summary.types.map(({ total }) => String(total)),
@@ -107,7 +107,7 @@ test('the corpus: every pprof has the totals, counts and times that its manifest
 test('what is tricky but right is read exactly', async () => {
   for (const { file, expect, bytes } of malformed('pprof')) {
     if (expect.status !== 200 || !expect.facts?.valueSums) continue;
-    const { types } = await summarizePprof({ encoding: checkPprofHeader(bytes), bytes });
+    const { types } = (await examinePprof({ encoding: checkPprofHeader(bytes), bytes }, LIMIT)).summary;
     assert.deepEqual(
       types.map(({ total }) => String(total)),
       expect.facts.valueSums,

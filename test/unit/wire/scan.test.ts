@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DecodeError } from '../../../src/wire/decode-error.ts';
+import { MAX_INFLATED_BYTES } from '../../../src/wire/gzip.ts';
 import { AsciiCheck } from '../../../src/wire/pprof/ascii.ts';
 import { IdSet } from '../../../src/wire/pprof/id-set.ts';
-import { checkPprofHeader, summarizePprof } from '../../../src/wire/pprof/payload.ts';
+import { checkPprofHeader, examinePprof } from '../../../src/wire/pprof/payload.ts';
 import { scanPprof } from '../../../src/wire/pprof/scan.ts';
 import { Totals } from '../../../src/wire/pprof/total.ts';
 import { malformed } from '../../kit/corpus.ts';
@@ -184,7 +185,7 @@ test('a location that does not exist is found among ids of every shape', () => {
 test('every listed malformed profile is refused by the full check with the reason listed', async () => {
   let refused = 0;
   for (const { file, expect, bytes: body } of malformed('pprof', 'any')) {
-    const check = async () => summarizePprof({ encoding: checkPprofHeader(body), bytes: body });
+    const check = async () => examinePprof({ encoding: checkPprofHeader(body), bytes: body }, MAX_INFLATED_BYTES);
     if (file === 'string-not-utf8.pb') await assert.rejects(check, { reason: 'bad_string' }, file);
     else if (expect.status === 200) await check();
     else {

@@ -56,6 +56,17 @@ test('who waits while the budget is spent otherwise is refused when its turn com
   assert.deepEqual(names(await states(waiting)), ['refused', 'in']);
 });
 
+test('who can make room is asked before a reservation is refused', async () => {
+  const pool = new SlabPool({ budgetBytes: 64 * MIB });
+  const held = Array.from({ length: 4 }, () => pool.lease(12 * MIB)!);
+  pool.onShortage(bytes => {
+    for (let freed = 0; freed < bytes && held.length > 1; freed += 12 * MIB) pool.release(held.pop()!.bytes);
+  });
+  leave(await pool.reserve(30 * MIB));
+  assert.equal(held.length, 2, 'as much as was missing');
+  assert.equal(await pool.reserve(60 * MIB), undefined);
+});
+
 test('no more waits than can be served before senders give up', async () => {
   const pool = new SlabPool({ budgetBytes: 1024 * MIB });
   const asked = Array.from({ length: 40 }, () => pool.reserve(64 * MIB));

@@ -10,6 +10,7 @@ import {
 import { describeBatch } from './codec.ts';
 import type { QueueDatabase } from './database.ts';
 import type { StoredEntry } from './messages.ts';
+import { isDamage } from './schema.ts';
 import { viewOf } from './view.ts';
 
 /** Entries that one step changes: a transaction of some milliseconds. */
@@ -71,7 +72,8 @@ export function answer(database: QueueDatabase, ask: Ask): Answers[keyof Answers
       try {
         return database.read(entry.payload).body;
       } catch (error) {
-        throw new QueueProblem('damaged', (error as Error).message);
+        // A damaged payload is one thing, a damaged file another.
+        throw isDamage(error) ? error : new QueueProblem('damaged', (error as Error).message);
       }
     }
     case 'replay':

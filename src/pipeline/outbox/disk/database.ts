@@ -1,4 +1,6 @@
 // Everything that knows SQL is here, so that the running gateway and the command line agree.
+import { statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import type { Selection, Tally } from '../operations.ts';
@@ -19,6 +21,15 @@ const FILE_ENTRY_COLUMNS = `${ENTRY_COLUMNS}, dead_ms AS deadMs, reason, message
 const PAGE_ENTRIES = 5_000;
 /** A bounded stretch of the table, from an id on. */
 const STRETCH = `(SELECT * FROM entry WHERE id > ? ORDER BY id LIMIT ${PAGE_ENTRIES})`;
+
+/** What SQLite says of a full disk. */
+const SQLITE_FULL = 13;
+/** Room beyond which nobody has to calculate, bytes. */
+const PLENTY_BYTES = 4 * WAL_BYTES;
+/** Left for what must be noted, bytes; twice as much when the file would grow. */
+const RESERVE_BYTES = 4 * 1024 * 1024;
+/** Pages of the tables beside the payloads of one transaction, bytes. */
+const ROOM_BYTES = 256 * 1024;
 
 type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };
 
@@ -42,6 +53,26 @@ export class QueueDatabase {
     return this.#db.isOpen;
   }
 
+  /**
+   * Throws as SQLite does on a full disk, but before it is full: there must be room left to note what is delivered, which is what
+   * frees the file, and to move the log into the file.
+   */
+  requireRoom(bytes: number): void {
+    const file = this.#db.location()!;
+    const { bavail, bsize } = statfsSync(dirname(file));
+    const free = bavail * bsize;
+    // Pages hold other things too.
+    const pages = 2 * bytes + ROOM_BYTES;
+    if (free > PLENTY_BYTES + 2 * pages) return;
+    const log = statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+    const growth = Math.max(0, log + pages - pragma(this.#db, 'freelist_count') * PAGE_BYTES);
+    // Less has to be left when nothing grows: what was delivered made room within the file, not beside it.
+    if (free < pages + growth + (growth > 0 ? 2 * RESERVE_BYTES : RESERVE_BYTES))
+      throw Object.assign(new Error(`the disk is nearly full, ${Math.floor(free / 1024 ** 2)} MiB are left`), {
+        errcode: SQLITE_FULL,
+      });
+  }
+
   close(): void {
     this.#db.close();
   }
@@ -59,9 +90,17 @@ export class QueueDatabase {
     }
   }
 
-  /** @param dead the entries are dead letters from the start */
-  put(id: number, batch: string, meta: string, body: Uint8Array, entries: readonly StoredEntry[], dead?: Death): void {
-    this.#run('INSERT INTO payload VALUES (?, ?, ?, ?, ?)', id, batch, checksum(meta, body), meta, body);
+  /** @param dead the entries are dead letters from the start @param again the payload may be there already */
+  put(
+    id: number,
+    batch: string,
+    meta: string,
+    body: Uint8Array,
+    entries: readonly StoredEntry[],
+    { dead, again = false }: { dead?: Death | undefined; again?: boolean | undefined } = {},
+  ): void {
+    const insert = again ? 'INSERT OR REPLACE' : 'INSERT';
+    this.#run(`${insert} INTO payload VALUES (?, ?, ?, ?, ?)`, id, batch, checksum(meta, body), meta, body);
     for (const entry of entries) this.insert(entry, dead);
   }
 
@@ -73,6 +112,11 @@ export class QueueDatabase {
       ...[id, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs],
       ...[dead?.atMs ?? null, dead?.reason ?? null, dead?.message ?? null],
     );
+  }
+
+  /** Writes something that nobody needs: does the file take it? */
+  probe(nowMs: number): void {
+    this.#run("INSERT OR REPLACE INTO info VALUES ('probed_ms', ?)", nowMs);
   }
 
   /** Notes which queue took which batch, one row for all of a transaction: rows at the end of a table cost the least. */

@@ -21,6 +21,7 @@ import { encodeBatch } from './codec.ts';
 import { entryOf, type Held, heldOf, Stored, type Taken, takenOf } from './held.ts';
 import { ThreadLink } from './link.ts';
 import type { DiskSettings, StoredEntry } from './messages.ts';
+import { reconcile } from './reconcile.ts';
 import { RunningOperations } from './running.ts';
 
 /** When there is no memory to read a batch into, it is tried again after this, ms. */
@@ -35,6 +36,8 @@ export interface DiskStoreParts {
   readonly lost: (queue: string, items: number, reason: 'damaged' | 'purged') => void;
   /** Told when the file cannot be written, and with nothing when it can again. */
   readonly health: (error: Error | undefined) => void;
+  /** For tests: a module that the thread of the file loads first. */
+  readonly preload?: URL | undefined;
 }
 
 /**
@@ -55,7 +58,11 @@ export class DiskStore implements Store {
 
   constructor(parts: DiskStoreParts) {
     this.#of = parts;
-    this.#link = new ThreadLink(parts.settings, parts.health);
+    this.#link = new ThreadLink(parts.settings, {
+      trouble: parts.health,
+      replaced: (kept, unwritten, warnings) => this.#replaced(kept, unwritten, warnings),
+      preload: parts.preload,
+    });
     this.#cache = new BatchCache(parts.memory, this.#link);
     this.operations = new RunningOperations({
       file: parts.settings.file,
@@ -74,8 +81,9 @@ export class DiskStore implements Store {
 
   /** Opens the file and reads what it owes. @throws Error with a sentence when the file cannot be used */
   async start(): Promise<void> {
-    const { entries, sizes, nextId, warnings } = await this.#link.open();
+    const { entries, sizes, nextId, warnings, lost } = await this.#link.open();
     for (const warning of warnings) this.#of.log.error('queue file was damaged', { detail: warning });
+    for (const { queue, items } of lost) this.#of.lost(queue, items, 'damaged');
     this.#nextId = nextId;
     const stored = new Map(sizes.map(([id, bytes]) => [id, new Stored(id, bytes)]));
     for (const entry of entries) {
@@ -325,19 +333,23 @@ export class DiskStore implements Store {
 
   /** An operator deletes entries that nobody has taken; resolves when the file has forgotten them too. */
   async #discard(name: string, chosen: readonly Held[]): Promise<void> {
+    this.#remove(name, chosen, 'purged');
+    await Promise.all(chosen.map(held => new Promise<void>(written => this.#unwant(held, written))));
+  }
+
+  /** Takes entries that nobody has taken out of their queue, and counts them. */
+  #remove(name: string, chosen: readonly Held[], reason: 'damaged' | 'purged'): void {
     const queue = this.#queues.get(name);
     for (const held of chosen) {
       queue?.pull(held);
       queue?.forget(held);
-      this.#of.lost(name, held.items, 'purged');
+      this.#of.lost(name, held.items, reason);
     }
-    if (!queue) {
-      const gone = new Set(chosen);
-      const left = (this.#unopened.get(name) ?? []).filter(held => !gone.has(held));
-      if (left.length > 0) this.#unopened.set(name, left);
-      else this.#unopened.delete(name);
-    }
-    await Promise.all(chosen.map(held => new Promise<void>(written => this.#unwant(held, written))));
+    if (queue) return;
+    const gone = new Set(chosen);
+    const left = (this.#unopened.get(name) ?? []).filter(held => !gone.has(held));
+    if (left.length > 0) this.#unopened.set(name, left);
+    else this.#unopened.delete(name);
   }
 
   /** The entry is not owed any more. */
@@ -361,12 +373,32 @@ export class DiskStore implements Store {
     this.#link.post({
       kind: 'dead',
       entry: held.key,
+      bytes: held.bytes,
       atMs: this.#of.clock.now(),
       attempts: held.attempts,
       reason,
       message,
     });
     this.#cache.trim(stored);
+  }
+
+  /** The file was damaged and another one has taken its place: what that lacks is written again, or is lost. */
+  #replaced(kept: ReadonlySet<number>, unwritten: ReadonlySet<number>, warnings: readonly string[]): void {
+    for (const warning of warnings) this.#of.log.error('queue file was damaged', { detail: warning });
+    const safe = (key: number) => kept.has(key) || unwritten.has(key);
+    const { lost, again } = reconcile(safe, this.#queues, this.#unopened);
+    for (const [name, chosen] of Map.groupBy(lost, ([queue]) => queue))
+      this.#remove(
+        name,
+        chosen.map(([, held]) => held),
+        'damaged',
+      );
+    for (const [stored, entries] of again) {
+      const { meta, bodies } = encodeBatch(stored.batch!);
+      const put = { kind: 'put', payload: stored.id, batch: stored.batch!.id.recipe, meta, bodies, entries } as const;
+      stored.users++;
+      this.#link.postThen({ ...put, again: true }, () => this.#cache.let(stored));
+    }
   }
 
   /** Only a part is still owed: it is stored as a batch of its own, in the same transaction that forgets the whole one. */

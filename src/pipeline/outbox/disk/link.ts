@@ -5,8 +5,20 @@ import { type DiskSettings, type FromThread, type Op, packGroup, type ToThread }
 
 /** A group of steps that could not be written is tried again after this, ms. */
 const RETRY_MS = 1000;
+/** Steps at a time while the file takes no writes, so that what they need of a disk that is nearly full is little. */
+const STEPS_IN_TROUBLE = 64;
 
 type Opened = Extract<FromThread, { kind: 'opened' }>;
+
+/** Who hears what nobody asked for. */
+export interface Told {
+  /** The file takes no writes; with nothing: it does again. */
+  trouble(error: Error | undefined): void;
+  /** Another file has taken the place of a damaged one; it holds the entries `kept`, and will hold those of `unwritten`. */
+  replaced(kept: ReadonlySet<number>, unwritten: ReadonlySet<number>, warnings: readonly string[]): void;
+  /** A module that the thread of the file loads first: tests put faults under SQLite with it. */
+  readonly preload?: URL | undefined;
+}
 
 /** One step and whoever waits for it. */
 interface Pending {
@@ -38,18 +50,21 @@ export class ThreadLink {
   #closing = false;
   /** Why the last group was not written, while that is so. */
   trouble: Error | undefined;
-  readonly #onTrouble: (error: Error | undefined) => void;
+  readonly #told: Told;
 
-  constructor(settings: DiskSettings, onTrouble: (error: Error | undefined) => void) {
+  constructor(settings: DiskSettings, told: Told) {
     this.#settings = settings;
-    this.#onTrouble = onTrouble;
+    this.#told = told;
   }
 
   /** @throws Error with a sentence when the file cannot be used */
   open(): Promise<Opened> {
     // Sources run as they are, the package runs what tsc made of them.
     const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-    const worker = new Worker(new URL(`./thread${extension}`, import.meta.url), { workerData: this.#settings });
+    const worker = new Worker(new URL(`./thread${extension}`, import.meta.url), {
+      workerData: this.#settings,
+      ...(this.#told.preload && { execArgv: ['--import', this.#told.preload.href] }),
+    });
     this.#worker = worker;
     worker.on('message', (message: FromThread) => this.#hear(message));
     worker.on('error', error => this.#break(error as Error));
@@ -118,8 +133,13 @@ export class ThreadLink {
       pending.failed?.(this.#broken);
       return;
     }
+    // A file that takes no writes is tried now and then, and not by what nobody has been promised yet.
+    if (this.trouble && pending.failed) {
+      pending.failed(this.trouble);
+      return;
+    }
     this.#pending.push(pending);
-    if (this.#scheduled || this.#flight) return;
+    if (this.#scheduled || this.#flight || this.trouble) return;
     this.#scheduled = true;
     // After everything that the present turn of the event loop brings.
     setImmediate(() => this.#flush());
@@ -127,16 +147,26 @@ export class ThreadLink {
 
   #flush(): void {
     this.#scheduled = false;
-    if (this.#flight || this.#pending.length === 0 || this.#broken) return;
-    this.#flight = this.#pending;
-    this.#pending = [];
-    this.#say(packGroup(this.#flight.map(({ op }) => op)));
+    if (this.#flight || this.#broken) return;
+    // With nothing to write, an empty group asks whether the file takes writes again.
+    if (this.#pending.length === 0 && !this.trouble) return;
+    this.#flight = this.#pending.splice(0, this.trouble ? STEPS_IN_TROUBLE : this.#pending.length);
+    const fresh = this.#flight.some(({ failed }) => failed);
+    this.#say(
+      packGroup(
+        this.#flight.map(({ op }) => op),
+        fresh,
+      ),
+    );
   }
 
   #hear(message: FromThread): void {
     switch (message.kind) {
       case 'opened':
         this.#opened.resolve(message);
+        return;
+      case 'replaced':
+        this.#told.replaced(new Set(message.kept), this.#unwritten(), message.warnings);
         return;
       case 'unusable':
         this.#opened.reject(new Error(message.message));
@@ -165,6 +195,12 @@ export class ThreadLink {
     }
   }
 
+  /** Entries of steps that are not written yet. */
+  #unwritten(): ReadonlySet<number> {
+    const steps = [...(this.#flight ?? []), ...this.#pending];
+    return new Set(steps.flatMap(({ op }) => (op.kind === 'put' ? op.entries.map(({ id }) => id) : [])));
+  }
+
   #answered(call: number) {
     const waiting = this.#calls.get(call);
     this.#calls.delete(call);
@@ -176,7 +212,8 @@ export class ThreadLink {
     this.#flight = undefined;
     const byOp = repeated.length > 0 ? Map.groupBy(repeated, ([op]) => op) : undefined;
     for (let n = 0; n < flight.length; n++) flight[n]!.committed?.(byOp?.get(n)?.map(([, entry]) => entry) ?? []);
-    this.#clear();
+    // What had to be noted is, in trouble too; whether there is room for more the empty group tells.
+    if (flight.length === 0 || !this.trouble) this.#clear();
     const written = new Set(flight);
     this.#letOn(({ last }) => written.has(last));
     this.#flush();
@@ -187,10 +224,11 @@ export class ThreadLink {
     const flight = this.#flight ?? [];
     this.#flight = undefined;
     // Who waits is told at once and can say no to its sender; deliveries that were made must not be forgotten.
-    this.#pending = [...flight.filter(({ failed }) => !failed), ...this.#pending];
-    for (const { failed } of flight) failed?.(error);
-    if (!this.trouble) this.#onTrouble(error);
+    const steps = [...flight, ...this.#pending];
+    this.#pending = steps.filter(({ failed }) => !failed);
+    if (!this.trouble) this.#told.trouble(error);
     this.trouble = error;
+    for (const { failed } of steps) failed?.(error);
     this.#letOn(() => true);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#flush(), RETRY_MS);
@@ -213,7 +251,7 @@ export class ThreadLink {
   #clear(): void {
     if (!this.trouble) return;
     this.trouble = undefined;
-    this.#onTrouble(undefined);
+    this.#told.trouble(undefined);
   }
 
   #break(error: Error): void {
@@ -227,6 +265,6 @@ export class ThreadLink {
     this.#calls.clear();
     this.#letOn(() => true);
     this.#settled();
-    if (!this.#closing) this.#onTrouble(error);
+    if (!this.#closing) this.#told.trouble(error);
   }
 }

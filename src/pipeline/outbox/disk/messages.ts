@@ -29,6 +29,12 @@ export interface Death {
   readonly message: string;
 }
 
+/** Deliveries that will not be made. */
+export interface Lost {
+  readonly queue: string;
+  readonly items: number;
+}
+
 /** Steps of one transaction. Payload bytes lie in shared memory and are not touched until the answer. */
 export type Op =
   | {
@@ -41,6 +47,8 @@ export type Op =
       readonly entries: readonly StoredEntry[];
       /** The entries are dead letters from the start: stored whatever their queue had lately. */
       readonly dead?: Death;
+      /** It was in a file that was damaged, and may be in the new one in part. */
+      readonly again?: boolean;
     }
   /** The entry goes; its payload too when nothing else needs it. */
   | { readonly kind: 'done'; readonly entry: number; readonly payload: number; readonly last: boolean }
@@ -51,7 +59,7 @@ export type Op =
       readonly firstTryMs: number;
       readonly dueMs: number;
     }
-  | ({ readonly kind: 'dead'; readonly entry: number; readonly attempts: number } & Death);
+  | ({ readonly kind: 'dead'; readonly entry: number; readonly bytes: number; readonly attempts: number } & Death);
 
 /**
  * A put without what is large: cloning many small objects costs more than writing them as JSON once for the group, and bytes in
@@ -60,13 +68,15 @@ export type Op =
 type Put = Extract<Op, { kind: 'put' }>;
 type PackedOp =
   | Exclude<Op, { kind: 'put' }>
-  | (Pick<Put, 'kind' | 'payload' | 'entries' | 'dead'> & {
+  | (Pick<Put, 'kind' | 'payload' | 'entries' | 'dead' | 'again'> & {
       readonly batch: string | readonly (string | number)[];
       /** How many of `bodies` are this one's. */
       readonly count: number;
     });
 export interface PackedGroup {
   readonly kind: 'group';
+  /** Whether there is something new in it, for which there must be room; the rest must be noted in any case. */
+  readonly fresh: boolean;
   /** JSON of `PackedOp[]`. */
   readonly ops: string;
   /** `meta` of each put, in order. */
@@ -75,12 +85,12 @@ export interface PackedGroup {
   readonly bodies: readonly Uint8Array[];
 }
 
-export function packGroup(ops: readonly Op[]): PackedGroup {
+export function packGroup(ops: readonly Op[], fresh: boolean): PackedGroup {
   const metas: string[] = [];
   const bodies: Uint8Array[] = [];
   const packed = ops.map((op): PackedOp => {
     if (op.kind !== 'put') return op;
-    const { kind, payload, entries, dead } = op;
+    const { kind, payload, entries, dead, again } = op;
     const first = bodies.length;
     metas.push(op.meta);
     bodies.push(...op.bodies);
@@ -91,9 +101,9 @@ export function packGroup(ops: readonly Op[]): PackedGroup {
     };
     const batch =
       typeof op.batch === 'string' ? op.batch : op.batch.map(part => (typeof part === 'string' ? part : place(part)));
-    return { kind, payload, entries, batch, count: op.bodies.length, ...(dead && { dead }) };
+    return { kind, payload, entries, batch, count: op.bodies.length, ...(dead && { dead }), ...(again && { again }) };
   });
-  return { kind: 'group', ops: JSON.stringify(packed), metas, bodies };
+  return { kind: 'group', fresh, ops: JSON.stringify(packed), metas, bodies };
 }
 
 export function unpackGroup({ ops, metas, bodies }: PackedGroup): Op[] {
@@ -101,7 +111,7 @@ export function unpackGroup({ ops, metas, bodies }: PackedGroup): Op[] {
   let body = 0;
   return (JSON.parse(ops) as PackedOp[]).map((op): Op => {
     if (op.kind !== 'put') return op;
-    const { kind, payload, entries, count, dead } = op;
+    const { kind, payload, entries, count, dead, again } = op;
     const own = bodies.slice(body, body + count);
     body += count;
     let batch: Put['batch'];
@@ -110,7 +120,16 @@ export function unpackGroup({ ops, metas, bodies }: PackedGroup): Op[] {
       for (const part of op.batch) if (typeof part === 'number') body = Math.max(body, part + 1);
       batch = op.batch.map(part => (typeof part === 'string' ? part : bodies[part]!));
     }
-    return { kind, payload, entries, batch, meta: metas[put++]!, bodies: own, ...(dead && { dead }) };
+    return {
+      kind,
+      payload,
+      entries,
+      batch,
+      meta: metas[put++]!,
+      bodies: own,
+      ...(dead && { dead }),
+      ...(again && { again }),
+    };
   });
 }
 
@@ -128,7 +147,11 @@ export type FromThread =
       readonly sizes: readonly (readonly [payload: number, bytes: number])[];
       readonly nextId: number;
       readonly warnings: readonly string[];
+      /** What the file owed and could not be saved from damage, as far as it is known. */
+      readonly lost: readonly Lost[];
     }
+  /** The file was damaged, and another one has taken its place. Comes before the answer that waited for it. */
+  | { readonly kind: 'replaced'; readonly kept: readonly number[]; readonly warnings: readonly string[] }
   | { readonly kind: 'unusable'; readonly message: string }
   /** `repeated`: per put, by its place in the group, the entries that were not stored since their queue had the batch lately. */
   | { readonly kind: 'committed'; readonly repeated: readonly (readonly [op: number, entry: number])[] }

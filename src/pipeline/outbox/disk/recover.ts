@@ -1,9 +1,10 @@
-import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { checksum, QueueDatabase } from './database.ts';
-import { healLog } from './log.ts';
-import type { StoredEntry } from './messages.ts';
-import { classified, QueueFileError } from './schema.ts';
+import type { DeadReason } from '../store.ts';
+import { checksum, type FileEntry, QueueDatabase } from './database.ts';
+import { mendLogFile } from './log-file.ts';
+import type { Lost } from './messages.ts';
+import { QueueFileError } from './schema.ts';
 
 /** Ids that are tried one by one behind a damaged page before the rest counts as lost. */
 const MAX_GAP = 200_000;
@@ -12,6 +13,7 @@ export interface Opened {
   readonly database: QueueDatabase;
   /** Sentences for the operator: what was damaged, set aside, saved and lost. */
   readonly warnings: readonly string[];
+  readonly lost: readonly Lost[];
 }
 
 /**
@@ -20,131 +22,103 @@ export interface Opened {
  * @throws QueueFileError when it is in use, newer, foreign, or cannot be written
  */
 export function openQueueFile(file: string, sync: 'full' | 'normal', nowMs: number): Opened {
-  const healed = withHealedLog(file, nowMs);
+  const healed = mendLogFile(file, nowMs);
   try {
-    return { database: QueueDatabase.open(file, sync), warnings: healed };
+    return { database: QueueDatabase.open(file, sync), warnings: healed, lost: [] };
   } catch (error) {
     if (!(error instanceof QueueFileError) || error.reason !== 'corrupt') throw error;
-    const { database, warnings } = setAside(file, sync, nowMs, error.message);
-    return { database, warnings: [...healed, ...warnings] };
+    const opened = setAside(file, sync, nowMs, error.message);
+    return { ...opened, warnings: [...healed, ...opened.warnings] };
   }
 }
 
-/** Puts a log in order that SQLite would read only up to its first damaged place; the damaged one is kept beside it. */
-function withHealedLog(file: string, nowMs: number): string[] {
-  const name = `${file}-wal`;
-  if (!existsSync(file) || !existsSync(name)) return [];
-  const log = readFileSync(name);
-  const healed = healLog(log, pageBytesOf(file));
-  if (!healed?.bytes) return healed ? [healed.said] : [];
-  takeAlone(file);
-  const aside = `${name}.damaged-${stamp(nowMs)}`;
-  writeFileSync(aside, log);
-  writeFileSync(name, healed.bytes);
-  return [`${healed.said}; the log as it was is kept as ${aside}`];
-}
-
-/** The bytes are in memory; what SQLite makes of the sound beginning of the log as it closes is what it says too. */
-function takeAlone(file: string): void {
-  let db: DatabaseSync | undefined;
-  try {
-    db = new DatabaseSync(file);
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; ROLLBACK');
-  } catch (error) {
-    const known = classified(file, error);
-    // A damaged file is no other process's.
-    if (known.reason !== 'corrupt') throw known;
-  } finally {
-    db?.close();
-  }
-}
-
-/** From the header of the file; 64 KiB is written as 1. */
-function pageBytesOf(file: string): number {
-  const header = Buffer.alloc(2);
-  const handle = openSync(file, 'r');
-  readSync(handle, header, 0, 2, 16);
-  closeSync(handle);
-  const said = header.readUInt16BE(0);
-  return said === 1 ? 65_536 : said;
-}
-
-const stamp = (nowMs: number): string => new Date(nowMs).toISOString().replace(/[:.]/g, '-');
-
-function setAside(file: string, sync: 'full' | 'normal', nowMs: number, why: string): Opened {
-  const aside = `${file}.damaged-${stamp(nowMs)}`;
+/**
+ * Sets a damaged file aside, whatever has it open must have closed it, and makes another one with what can be read.
+ * @throws QueueFileError when no file can be made
+ */
+export function setAside(file: string, sync: 'full' | 'normal', nowMs: number, why: string): Opened {
+  const aside = `${file}.damaged-${new Date(nowMs).toISOString().replace(/[:.]/g, '-')}`;
   // The log belongs to the file: together they are read as the last commit left them.
   for (const suffix of ['', '-wal'])
     if (existsSync(`${file}${suffix}`)) renameSync(`${file}${suffix}`, `${aside}${suffix}`);
   const database = QueueDatabase.open(file, sync);
-  let saved = { entries: 0, payloads: 0 };
-  let lost: string;
+  let found: Salvaged = { entries: 0, payloads: 0, lost: [], said: 'there was no file any more' };
   try {
-    const found = salvage(aside, database);
-    saved = found.saved;
-    lost = found.lost;
+    if (existsSync(aside)) found = salvage(aside, database);
   } catch (error) {
-    lost = `nothing else could be read (${(error as Error).message})`;
+    found = { ...found, said: `nothing else could be read (${(error as Error).message})` };
   }
+  const { entries, payloads, lost, said } = found;
   return {
     database,
+    lost,
     warnings: [
-      `the queue file was damaged (${why}) and is set aside as ${aside}; ${saved.payloads} batches for ${saved.entries} deliveries were saved from it; ${lost}`,
+      `the queue file was damaged (${why}) and is set aside as ${aside}; ${payloads} batches for ${entries} deliveries were saved from it; ${said}`,
     ],
   };
 }
 
-interface OldEntry extends StoredEntry {
-  readonly deadMs: number | null;
-  readonly reason: string | null;
-  readonly message: string | null;
+interface Salvaged {
+  readonly entries: number;
+  readonly payloads: number;
+  readonly lost: readonly Lost[];
+  /** What is lost, for the operator. */
+  readonly said: string;
 }
 
-function salvage(aside: string, into: QueueDatabase): { saved: { entries: number; payloads: number }; lost: string } {
+function salvage(aside: string, into: QueueDatabase): Salvaged {
   const old = new DatabaseSync(aside);
   try {
-    const entries = rows<OldEntry>(
-      old,
-      'entry',
-      '*, stored_ms AS storedMs, first_try_ms AS firstTryMs, due_ms AS dueMs, dead_ms AS deadMs',
-    );
-    const byPayload = Map.groupBy(entries.rows, ({ payload }) => payload);
+    const columns = '*, stored_ms AS storedMs, first_try_ms AS firstTryMs, due_ms AS dueMs, dead_ms AS deadMs';
+    const entries = rows<FileEntry>(old, 'entry', columns);
     const saved = { entries: 0, payloads: 0 };
-    let damaged = 0;
-    let unread = 0;
+    const lost: FileEntry[] = [];
     const read = old.prepare('SELECT batch, crc, meta, body FROM payload WHERE id = ?');
-    for (const [payload, owed] of byPayload) {
+    for (const [payload, owed] of Map.groupBy(entries.rows, one => one.payload)) {
       try {
         const row = read.get(payload) as { batch: string; crc: number; meta: string; body: Uint8Array } | undefined;
-        if (!row) unread += owed.length;
-        else if (checksum(row.meta, row.body) !== row.crc) damaged += owed.length;
-        else {
-          into.transaction(() => {
-            into.put(payload, row.batch, row.meta, row.body, owed);
-            for (const { id, deadMs, attempts, reason, message } of owed)
-              if (deadMs !== null)
-                into.apply({
-                  kind: 'dead',
-                  entry: id,
-                  atMs: deadMs,
-                  attempts,
-                  reason: reason as never,
-                  message: message ?? '',
-                });
-          });
-          saved.payloads++;
-          saved.entries += owed.length;
+        if (!row || checksum(row.meta, row.body) !== row.crc) {
+          lost.push(...owed);
+          continue;
         }
+        into.transaction(() => {
+          into.put(payload, row.batch, row.meta, row.body, owed);
+          for (const { id, bytes, deadMs, attempts, reason, message } of owed)
+            if (deadMs !== null)
+              into.apply({
+                ...{ kind: 'dead', entry: id, bytes, atMs: deadMs, attempts },
+                ...{ reason: reason as DeadReason, message: message ?? '' },
+              });
+        });
+        saved.payloads++;
+        saved.entries += owed.length;
       } catch {
         // The page that held it is damaged, or what it says is no entry: counted, and the next one may be sound.
-        unread += owed.length;
+        lost.push(...owed);
       }
     }
-    const known =
-      damaged + unread > 0 ? `${damaged + unread} deliveries are lost` : 'no delivery that it still names is lost';
-    return { saved, lost: entries.whole ? known : `${known}, and an unknown number whose entries could not be read` };
+    rememberFrom(old, into);
+    const known = lost.length > 0 ? `${lost.length} deliveries are lost` : 'no delivery that it still names is lost';
+    return {
+      ...saved,
+      // Dead letters were counted when they died.
+      lost: lost.filter(({ deadMs }) => deadMs === null).map(({ queue, items }) => ({ queue, items })),
+      said: entries.whole ? known : `${known}, and an unknown number whose entries could not be read`,
+    };
   } finally {
     old.close();
+  }
+}
+
+/** Ids of the last minutes, as far as they can be read: without them a sender's second try is delivered twice. */
+function rememberFrom(old: DatabaseSync, into: QueueDatabase): void {
+  try {
+    into.transaction(() => {
+      const recent = old.prepare('SELECT stored_ms AS storedMs, keys FROM recent ORDER BY id').iterate();
+      for (const { storedMs, keys } of recent) into.remember([keys as string], storedMs as number);
+    });
+  } catch {
+    // A file of the first version has none.
   }
 }
 

@@ -13,10 +13,8 @@ const MIGRATIONS: readonly string[] = [
      dead_ms INTEGER, reason TEXT, message TEXT);
    CREATE INDEX entry_payload ON entry (payload);
    CREATE INDEX entry_dead ON entry (dead_ms) WHERE dead_ms IS NOT NULL;`,
-  // One row for each transaction: `keys` has one line per queue and batch that it took (`queue batch`).
-  `CREATE TABLE recent (id INTEGER PRIMARY KEY, stored_ms INTEGER NOT NULL, keys TEXT NOT NULL);
-   INSERT INTO recent (stored_ms, keys)
-     SELECT stored_ms, queue || ' ' || batch FROM entry JOIN payload ON payload.id = entry.payload ORDER BY entry.id;`,
+  // One row for each transaction: `keys` has a line for each batch that a queue took.
+  'CREATE TABLE recent (id INTEGER PRIMARY KEY, stored_ms INTEGER NOT NULL, keys TEXT NOT NULL);',
 ];
 /** `flmg`: tells `file` and us whose database it is. */
 const APPLICATION_ID = 0x666c6d67;
@@ -95,7 +93,10 @@ function schemaIn(db: DatabaseSync): number | undefined {
 
 /** Whether SQLite says that the file is damaged: not that it is full, locked or gone. */
 export function isDamage(error: unknown): boolean {
-  const code = ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+  const { errcode = 0 } = error as { errcode?: number };
+  // A file that was cut ends too early.
+  if (errcode === SQLITE_IOERR_SHORT_READ) return true;
+  const code = errcode & 0xff;
   return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
 }
 
@@ -103,6 +104,7 @@ const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
+const SQLITE_IOERR_SHORT_READ = 10 | (2 << 8);
 
 export function classified(file: string, error: unknown): QueueFileError {
   const code = (error as { errcode?: number }).errcode;
@@ -114,7 +116,6 @@ export function classified(file: string, error: unknown): QueueFileError {
       error,
     );
   const message = error instanceof Error ? error.message : String(error);
-  if (primary === SQLITE_CORRUPT || primary === SQLITE_NOTADB)
-    return new QueueFileError('corrupt', `${file}: ${message}`, error);
+  if (isDamage(error)) return new QueueFileError('corrupt', `${file}: ${message}`, error);
   return new QueueFileError('io', `${file}: ${message}`, error);
 }

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { crc32 } from 'node:zlib';
 import { hashOf } from '../../../model/batch.ts';
 import { QueueProblem } from '../operations.ts';
 import { type Ask, answer } from './ask.ts';
@@ -15,19 +16,30 @@ import {
   unpackGroup,
 } from './messages.ts';
 import { REMEMBER_MS, Recent } from './recent.ts';
-import { openQueueFile } from './recover.ts';
+import { openQueueFile, setAside } from './recover.ts';
+import { isDamage } from './schema.ts';
 
-/** How often dead letters are counted and the old ones deleted, ms. */
+/** How often dead letters are counted and the old ones deleted, ms; */
 const PRUNE_MS = 60_000;
+/** and after this share of what may be kept has died, so that a store which refuses everything does not fill the disk meanwhile. */
+const PRUNE_SHARE = 1 / 8;
 
 const port = parentPort as MessagePort;
 const settings = workerData as DiskSettings;
 const say = (message: FromThread) => port.postMessage(message);
 
+function bytesIn(ops: readonly Op[]): number {
+  let bytes = 0;
+  for (const op of ops) if (op.kind === 'put') for (const body of op.bodies) bytes += body.length;
+  return bytes;
+}
+
 class QueueThread {
-  readonly #database: QueueDatabase;
+  #database: QueueDatabase;
   readonly #recent = new Recent();
   #prunedMs = 0;
+  /** What died since. */
+  #diedBytes = 0;
   /** By the clock of those who put. */
   #nowMs = 0;
   #joined = Buffer.alloc(0);
@@ -37,12 +49,14 @@ class QueueThread {
     for (const { keys, storedMs } of database.recent()) for (const key of keys) this.#recent.add(key, storedMs);
   }
 
-  group(ops: readonly Op[]): void {
+  group(ops: readonly Op[], fresh: boolean): void {
     const repeated: [number, number][] = [];
     let taken: ReadonlySet<string>;
     try {
-      taken = this.#twice(() => {
+      taken = this.#certainly(() => {
         repeated.length = 0;
+        // An empty group asks for all.
+        if (fresh || ops.length === 0) this.#database.requireRoom(bytesIn(ops));
         return this.#attempt(ops, repeated);
       });
     } catch (error) {
@@ -51,22 +65,41 @@ class QueueThread {
     }
     for (const key of taken) this.#recent.add(key, this.#nowMs);
     say({ kind: 'committed', repeated });
+    for (const op of ops) this.#diedBytes += bytesDead(op);
     this.#prune();
   }
 
-  /** Deleting needs room too: what the log holds is moved into the file, and then it is tried once more. */
-  #twice<T>(step: () => T): T {
+  /** Tries again where that may help: after the log was moved into the file, or on another file when this one is damaged. */
+  #certainly<T>(step: () => T): T {
     try {
+      if (!this.#database.isOpen) this.#replace('it could not be replaced at once');
       return step();
     } catch (error) {
-      if (error instanceof QueueProblem) throw error;
+      if (isDamage(error)) {
+        this.#replace((error as Error).message);
+        return step();
+      }
+      if ((error as { errcode?: number }).errcode === undefined) throw error;
       try {
+        // Deleting needs room too.
         this.#database.checkpoint();
         return step();
       } catch {
         throw error;
       }
     }
+  }
+
+  /** The file was damaged under us: another one takes its place, with what can be read. */
+  #replace(why: string): void {
+    try {
+      this.#database.close();
+    } catch {
+      // It is closed all the same.
+    }
+    const { database, warnings } = setAside(settings.file, settings.sync, Date.now(), why);
+    this.#database = database;
+    say({ kind: 'replaced', kept: database.entries().map(({ id }) => id), warnings });
   }
 
   /** @returns which queues took which batches: what to remember once it is committed */
@@ -79,27 +112,28 @@ class QueueThread {
           continue;
         }
         const batch = typeof op.batch === 'string' ? op.batch : hashOf(op.batch);
-        const entries = op.dead
-          ? op.entries
-          : op.entries.filter(entry => this.#isNew(at, entry, batch, taken, repeated));
-        if (entries.length > 0) this.#database.put(op.payload, batch, op.meta, this.#join(op.bodies), entries, op.dead);
+        const id = `${batch} ${envelopeOf(op.meta)}`;
+        const entries =
+          op.dead || op.again ? op.entries : op.entries.filter(entry => this.#isNew(at, entry, id, taken, repeated));
+        if (entries.length > 0) this.#database.put(op.payload, batch, op.meta, this.#join(op.bodies), entries, op);
       }
       if (taken.size > 0) this.#database.remember(taken, this.#nowMs);
+      if (ops.length === 0) this.#database.probe(Date.now());
     });
     return taken;
   }
 
   #isNew(
     at: number,
-    { id, queue, storedMs }: StoredEntry,
-    batch: string,
+    { id: entry, queue, storedMs }: StoredEntry,
+    id: string,
     taken: Set<string>,
     repeated: [number, number][],
   ): boolean {
-    const key = Recent.key(queue, batch);
+    const key = Recent.key(queue, id);
     this.#nowMs = storedMs;
     if (this.#recent.has(key, storedMs) || taken.has(key)) {
-      repeated.push([at, id]);
+      repeated.push([at, entry]);
       return false;
     }
     taken.add(key);
@@ -108,7 +142,7 @@ class QueueThread {
 
   read(call: number, payload: number, into: Uint8Array): void {
     try {
-      const { batch, meta, body } = this.#database.read(payload);
+      const { batch, meta, body } = this.#certainly(() => this.#database.read(payload));
       if (body.length > into.length) throw new Error(`payload ${payload} is longer than its entry says`);
       into.set(body);
       say({ kind: 'read', call, id: batch, meta });
@@ -119,7 +153,7 @@ class QueueThread {
 
   ask(call: number, ask: Ask): void {
     try {
-      const reply = this.#twice(() => answer(this.#database, ask));
+      const reply = this.#certainly(() => answer(this.#database, ask));
       // Bytes of a payload go over as they are, nothing else of the answer is large.
       const moved = reply instanceof Uint8Array ? [reply.buffer as ArrayBuffer] : [];
       port.postMessage({ kind: 'answer', call, answer: reply } satisfies FromThread, moved);
@@ -140,7 +174,7 @@ class QueueThread {
     } catch {
       // The next start reads the log just as well; what matters is in it.
     }
-    this.#database.close();
+    if (this.#database.isOpen) this.#database.close();
     say({ kind: 'closed' });
     port.close();
   }
@@ -161,29 +195,46 @@ class QueueThread {
 
   #prune(): void {
     const nowMs = Date.now();
-    if (nowMs - this.#prunedMs < PRUNE_MS) return;
-    this.#prunedMs = nowMs;
     const { maxAgeMs, maxBytes } = settings.deadLetters;
+    if (nowMs - this.#prunedMs < PRUNE_MS && this.#diedBytes < maxBytes * PRUNE_SHARE) return;
+    this.#prunedMs = nowMs;
+    this.#diedBytes = 0;
     try {
-      this.#database.transaction(() => {
-        this.#database.pruneDead(nowMs - maxAgeMs, maxBytes);
-        this.#database.forget(this.#nowMs - REMEMBER_MS);
-      });
+      this.#certainly(() =>
+        this.#database.transaction(() => {
+          this.#database.pruneDead(nowMs - maxAgeMs, maxBytes);
+          this.#database.forget(this.#nowMs - REMEMBER_MS);
+        }),
+      );
     } catch {
       // Comes again in a minute; a disk that takes no writes is reported by the groups.
     }
   }
 }
 
+/** Payload bytes that a step turns into dead letters. */
+function bytesDead(op: Op): number {
+  if (op.kind === 'dead') return op.bytes;
+  return op.kind === 'put' && op.dead ? op.entries.reduce((sum, { bytes }) => sum + bytes, 0) : 0;
+}
+
+/**
+ * A batch that two pipelines sent to one exporter has one id and two envelopes, and is two batches. A checksum of what describes
+ * it, but for when it came: about 1 µs.
+ */
+function envelopeOf(meta: string): string {
+  return crc32(meta.replace(/"receivedMs":\d+/, '')).toString(36);
+}
+
 try {
   mkdirSync(dirname(settings.file), { recursive: true });
-  const { database, warnings } = openQueueFile(settings.file, settings.sync, Date.now());
+  const { database, warnings, lost } = openQueueFile(settings.file, settings.sync, Date.now());
   database.dropOrphans();
   const thread = new QueueThread(database);
   const sizes = database.sizes();
-  say({ kind: 'opened', entries: database.entries(), sizes, nextId: database.maxId() + 1, warnings });
+  say({ kind: 'opened', entries: database.entries(), sizes, nextId: database.maxId() + 1, warnings, lost });
   port.on('message', (message: ToThread) => {
-    if (message.kind === 'group') thread.group(unpackGroup(message));
+    if (message.kind === 'group') thread.group(unpackGroup(message), message.fresh);
     else if (message.kind === 'read') thread.read(message.call, message.payload, message.into);
     else if (message.kind === 'ask') thread.ask(message.call, message.ask);
     else thread.close();

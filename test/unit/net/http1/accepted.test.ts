@@ -189,6 +189,46 @@ test('a handler hears that its sender is gone', async t => {
   await open.promise;
 });
 
+/** Writes the next piece whenever the one before was taken, until the other side closes; resolves with what came back. */
+function without(port: number, first: string, piece: string, { reads = true, everyMs = 0 } = {}): Promise<string> {
+  return new Promise(resolve => {
+    let answer = '';
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => {
+      socket.write(first);
+      const more = () => void (socket.writable && socket.write(piece, () => setTimeout(more, everyMs)));
+      more();
+    });
+    if (reads)
+      socket.on('data', chunk => {
+        answer += chunk.toString('latin1');
+      });
+    // The other side closes while we write: that is what this is about.
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(answer));
+  });
+}
+
+test('who sends a body byte by byte without end is given up', async t => {
+  const { port, memory } = await rig(t, 500);
+  const head = `POST /x HTTP/1.1\r\n${HOST}Content-Length: 900000\r\n\r\n`;
+  const answer = await without(port, head, 'a', { everyMs: 20 });
+  assert.ok(answer.endsWith('body_timeout'), answer.slice(0, 200));
+  assert.equal(memory.usage.heldBytes, 0);
+});
+
+test('who goes on after its head was refused is cut off', async t => {
+  const { port } = await rig(t, 500);
+  await without(port, `GET /x HTTP/1.1\r\n${HOST}`, `X-Long: ${'a'.repeat(10_000)}\r\n`);
+});
+
+test('who asks on without reading what it is told is not answered without end, and cut off', async t => {
+  const { port, codes } = await rig(t, 500);
+  const asks = `GET /x?${'a'.repeat(4000)} HTTP/1.1\r\n${HOST}\r\n`.repeat(50);
+  await without(port, asks, asks, { reads: false });
+  // What fits into the buffers of two sockets, each answer 4 KB.
+  assert.ok(codes.length < 10_000, `${codes.length} answers`);
+});
+
 test('a response that cannot be written is a 500 and a bug', async t => {
   const { port, bugs } = await rig(t);
   assert.deepEqual(statuses(await talk(port, [`GET /x?broken HTTP/1.1\r\n${HOST}\r\n`])), [500]);

@@ -136,6 +136,21 @@ test('dead letters stay in the file with their reason and are not delivered agai
   assert.equal((await start()).depth('a').batches, 0);
 });
 
+test('a store that refuses everything leaves no more dead letters than are kept, at any time', async t => {
+  const { start, put, take } = disk(t, 1 << 28, undefined, 16_000);
+  const store = await start();
+  const kept: number[] = [];
+  for (const name of names(60)) {
+    await put(store, name);
+    store.settle('a', (await take(store))!, { kind: 'dead', reason: 'rejected', message: 'no' });
+    const [{ dead } = { dead: [] }] = await store.operations.tally();
+    kept.push(dead[0]?.batches ?? 0);
+  }
+  assert.ok(Math.max(...kept) <= 18, `${kept}`);
+  const [newest] = (await store.operations.entries({ state: 'dead' }, 0, 100)).entries.slice(-1);
+  assert.equal(newest!.profiles[0]!.labels.service_name, 'profile-60');
+});
+
 test('a batch that never got into a queue is buried: a dead letter at once, whatever its queue had lately', async t => {
   const { start, stop, put, take, memory, clock, file, dir, drain } = disk(t);
   const store = await start();
@@ -214,6 +229,34 @@ test('a batch that its queue took lately is not taken again; one that never was,
     'what is older is not kept',
   );
   look.close();
+});
+
+test('one request that two pipelines send to an exporter as two batches is not taken for repeated', async t => {
+  const { start, memory, clock, take } = disk(t);
+  const store = await start();
+  const slab = memory.lease(1000)!;
+  const batch = batchOf(slab.bytes.subarray(0, 1000).fill('x'), 'x');
+  const tagged: ProfileBatch = {
+    ...batch,
+    profiles: batch.profiles.map(profile => ({
+      ...profile,
+      attributes: new Map([...profile.attributes, ['tag', 'b']]),
+    })),
+  };
+  const put = (one: ProfileBatch) => store.put([{ queue: 'a', batch: one, storedMs: clock.now() }]);
+  assert.deepEqual([await put(batch), await put(tagged)], [{ evicted: [] }, { evicted: [] }]);
+  const later = { receivedMs: 99 };
+  const again = [await put({ ...batch, ...later }), await put({ ...tagged, ...later })];
+  assert.deepEqual(again, [
+    { evicted: [], repeated: ['a'] },
+    { evicted: [], repeated: ['a'] },
+  ]);
+  memory.release(slab.bytes);
+  for (const tag of [undefined, 'b']) {
+    const entry = (await take(store))!;
+    assert.equal((entry.batch as ProfileBatch).profiles[0]!.attributes.get('tag'), tag);
+    store.settle('a', entry, { kind: 'done' });
+  }
 });
 
 test('a full queue drops its oldest, or refuses, as told; the file agrees', async t => {

@@ -13,7 +13,7 @@ export const ROOMY: QueueLimits = { capacity: 1 << 30, sizer: 'bytes', onFull: '
 const far = () => new AbortController().signal;
 
 /** A folder for queue files, and stores on them that are closed when the test ends. */
-export function disk(t: TestContext, budgetBytes = 1 << 28) {
+export function disk(t: TestContext, budgetBytes = 1 << 28, preload?: URL, deadBytes = 1e12) {
   const dir = mkdtempSync(join(tmpdir(), 'flamegate-disk-'));
   const file = join(dir, 'queue.db');
   const memory = new SlabPool({ budgetBytes, poison: true });
@@ -38,12 +38,13 @@ export function disk(t: TestContext, budgetBytes = 1 << 28) {
   });
   const start = async (queues: Record<string, QueueLimits> = { a: ROOMY }): Promise<DiskStore> => {
     const store = new DiskStore({
-      settings: { file, sync: 'normal', deadLetters: { maxAgeMs: 1e12, maxBytes: 1e12 } },
+      settings: { file, sync: 'normal', deadLetters: { maxAgeMs: 1e12, maxBytes: deadBytes } },
       memory,
       clock,
       log,
       lost: (queue, items, reason) => lost.push(`${queue}:${items}${reason === 'damaged' ? '' : ` ${reason}`}`),
       health: error => health.push(error?.message),
+      preload,
     });
     await store.start();
     running.add(store);
