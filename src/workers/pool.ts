@@ -70,6 +70,8 @@ export class Pool {
   #waitingBytes = 0;
   readonly #running = new Set<Running>();
   readonly #flags: Int32Array[] = [];
+  /** Threads that were asked for their memory and have not answered. */
+  readonly #asked = new WeakSet<object>();
   readonly #memoryCut = new WeakSet<object>();
   /** Threads that were ended for their memory, and whose task has not failed yet. */
   #memoryCuts = 0;
@@ -227,9 +229,13 @@ export class Pool {
       else if (nowMs - handedMs > WATCH_MS) busy = true;
     }
     if (!busy || !this.#threads) return;
-    for (const thread of this.#threads.threads)
+    for (const thread of this.#threads.threads) {
+      // A thread without a task sleeps and answers when it gets one.
+      if (this.#asked.has(thread)) continue;
+      this.#asked.add(thread);
       void thread.getHeapStatistics().then(
         ({ used_heap_size, external_memory }) => {
+          this.#asked.delete(thread);
           if (used_heap_size + external_memory <= this.#settings.memoryBytes || this.#memoryCut.has(thread)) return;
           this.#memoryCut.add(thread);
           this.#memoryCuts++;
@@ -238,6 +244,7 @@ export class Pool {
         // It ended meanwhile.
         () => undefined,
       );
+    }
   }
 
   #pool(): Piscina {
