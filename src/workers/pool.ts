@@ -6,6 +6,8 @@ import type { Answer } from './worker.ts';
 
 /** How often running tasks are looked at, ms: what a task may exceed its limits by. */
 const WATCH_MS = 100;
+/** When to ask a thread again that has not answered, ms. */
+const ASK_AGAIN_MS = 500;
 /** Longest start of a thread, ms: about 100 ms on an idle machine. */
 const START_MS = 30_000;
 /** An idle thread ends after this, ms: starting one takes about 100 ms, keeping one about 10 MiB. */
@@ -70,8 +72,8 @@ export class Pool {
   #waitingBytes = 0;
   readonly #running = new Set<Running>();
   readonly #flags: Int32Array[] = [];
-  /** Threads that were asked for their memory and have not answered. */
-  readonly #asked = new WeakSet<object>();
+  /** When threads were asked for their memory that have not answered. */
+  readonly #askedMs = new WeakMap<object, number>();
   readonly #memoryCut = new WeakSet<object>();
   /** Threads that were ended for their memory, and whose task has not failed yet. */
   #memoryCuts = 0;
@@ -230,12 +232,12 @@ export class Pool {
     }
     if (!busy || !this.#threads) return;
     for (const thread of this.#threads.threads) {
-      // A thread without a task sleeps and answers when it gets one.
-      if (this.#asked.has(thread)) continue;
-      this.#asked.add(thread);
+      // A thread without a task sleeps and answers when it gets one; one that only starts may never answer.
+      if (nowMs - (this.#askedMs.get(thread) ?? Number.NEGATIVE_INFINITY) < ASK_AGAIN_MS) continue;
+      this.#askedMs.set(thread, nowMs);
       void thread.getHeapStatistics().then(
         ({ used_heap_size, external_memory }) => {
-          this.#asked.delete(thread);
+          this.#askedMs.delete(thread);
           if (used_heap_size + external_memory <= this.#settings.memoryBytes || this.#memoryCut.has(thread)) return;
           this.#memoryCut.add(thread);
           this.#memoryCuts++;
