@@ -6,7 +6,7 @@ import { inflate } from '../wire/inflate.ts';
 import type { Arriving } from './arriving.ts';
 import type { RequestHead } from './http1/head.ts';
 
-/** First slab of a body that has not come whole, bytes: the smallest there is. */
+/** First slab of a body that has not come whole, bytes. */
 const FIRST_BYTES = 4096;
 /**
  * How much more than what has come is leased for what is announced: who announces much and sends little holds little. Whole bodies are
@@ -88,8 +88,8 @@ export class BodyReader {
         problem('unsupported_encoding', `content-encoding must be one of: ${Object.keys(ENCODINGS).join(', ')}`),
       );
     if (length !== undefined && length > options.maxBytes) return this.#unread(tooLarge(options.maxBytes));
-    const { heldBytes, budgetBytes } = this.#arriving.memory.usage;
-    if (heldBytes + (length ?? FIRST_BYTES) > budgetBytes) return this.#unread(noMemory);
+    // Whether there is room now is asked as bytes come: queues that give way for it should not do so for a promise.
+    if ((length ?? FIRST_BYTES) > this.#arriving.memory.usage.budgetBytes) return this.#unread(noMemory);
     this.#maxBytes = options.maxBytes;
     if (!this.#ended) {
       const settled = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
 import type { Memory, MemoryUsage, Slab } from '../model/memory.ts';
-import { type Cell, CHUNK_BYTES, Chunk } from './cells.ts';
+import { type Cell, Chunk } from './cells.ts';
 import type { Reclaim } from './reclaim.ts';
 import { Reservations } from './reservations.ts';
 
@@ -192,7 +192,6 @@ export class SlabPool implements Memory {
     if (chunk.free < chunk.size || (!chunk.retired && this.#freeBytes <= MAX_FREE_BYTES)) return;
     this.#putAway(chunk);
     this.#slabs.delete(chunk.buffer);
-    this.#reclaim?.dropped(CHUNK_BYTES);
     this.#reclaim?.dropped(chunk.buffer.byteLength);
   }
 
