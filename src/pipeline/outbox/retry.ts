@@ -4,7 +4,7 @@ import type { OutboxConfig } from '../../api/index.ts';
  * Longest delay that a store can ask for, ms: an hour. A `Retry-After` of days is a mistake or ill will, and asking a store that
  * is down once an hour hurts nobody.
  */
-const MAX_ASKED_MS = 3_600_000;
+export const MAX_ASKED_MS = 3_600_000;
 
 export type RetryConfig = OutboxConfig['retry_on_failure'];
 

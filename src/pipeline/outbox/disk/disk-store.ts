@@ -2,6 +2,7 @@ import type { Clock, Logger } from '../../../api/index.ts';
 import { itemsOf } from '../../../model/batch.ts';
 import type { Memory } from '../../../model/memory.ts';
 import type { QueueOperations } from '../operations.ts';
+import { MAX_ASKED_MS } from '../retry.ts';
 import { Schedule } from '../schedule.ts';
 import {
   type AnyBatch,
@@ -85,12 +86,20 @@ export class DiskStore implements Store {
     for (const warning of warnings) this.#of.log.error('queue file was damaged', { detail: warning });
     for (const { queue, items } of lost) this.#of.lost(queue, items, 'damaged');
     this.#nextId = nextId;
+    // A time beyond it was set under a clock that was ahead, or is damage.
+    const latestMs = this.#of.clock.now() + MAX_ASKED_MS;
     const stored = new Map(sizes.map(([id, bytes]) => [id, new Stored(id, bytes)]));
     for (const entry of entries) {
       const payload = stored.get(entry.payload);
-      if (!payload) continue;
+      if (!payload) {
+        this.#of.log.error('batch is lost, its bytes are not in the file', { queue: entry.queue });
+        this.#of.lost(entry.queue, entry.items, 'damaged');
+        this.#link.post({ kind: 'done', entry: entry.id, payload: entry.payload, last: false });
+        continue;
+      }
       payload.wanted++;
       const held = heldOf(entry, payload);
+      held.dueMs = Math.min(held.dueMs, latestMs);
       const queue = this.#unopened.get(entry.queue);
       if (queue) queue.push(held);
       else this.#unopened.set(entry.queue, [held]);

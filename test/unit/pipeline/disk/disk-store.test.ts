@@ -342,6 +342,34 @@ test('a damaged payload is lost alone, and counted', async t => {
   assert.deepEqual(lost, ['a:1']);
 });
 
+test('an entry whose bytes are not in the file is lost, counted, and said once', async t => {
+  const { start, stop, put, drain, file, lost } = disk(t);
+  const store = await start();
+  for (const name of names(3)) await put(store, name);
+  await stop(store);
+  const db = new DatabaseSync(file);
+  db.exec('UPDATE entry SET payload = 999 WHERE id = (SELECT max(id) FROM entry)');
+  db.close();
+  const again = await start();
+  assert.deepEqual(await drain(again), names(2));
+  await stop(again);
+  await start();
+  assert.deepEqual(lost, ['a:1']);
+});
+
+test('a time that lies too far ahead, set by a wrong clock or by damage, is not waited for', async t => {
+  const { start, stop, put, take, file, clock } = disk(t);
+  const store = await start();
+  await put(store, 'x');
+  await stop(store);
+  const db = new DatabaseSync(file);
+  db.exec('UPDATE entry SET due_ms = due_ms + 1000000000000000');
+  db.close();
+  const taking = take(await start());
+  await clock.advance(3_600_000);
+  assert.equal(textOf((await taking)!), 'x');
+});
+
 test('a file that is no database any more is set aside, and the gateway goes on', async t => {
   const { start, stop, put, drain, file, dir, said } = disk(t);
   const store = await start();
