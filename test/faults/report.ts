@@ -17,7 +17,7 @@ const LIMITS = [
   'A kill is not a power failure: what the system had not written yet when the machine loses power is not tried here. `sync: full` waits for the disk before it acknowledges.',
   'Bits are flipped one at a time. A damaged batch is lost and counted, and so is what stood in a part of a file that was cut off; a log that lost its end looks like one whose writer was killed, and nothing tells that there was more.',
   'A read-only disk is mended by a restart: until then nothing is taken, and what was delivered meanwhile is delivered again.',
-  'After a restart, retries whose time was set under a wall clock that was ahead wait for that time, at most as long as the clock was ahead.',
+  'After a restart, retries whose time was set under a wall clock that was ahead may wait for it, at most an hour.',
   'The load generator, the stores and the gateway share one machine: times are bounds, not promises.',
 ];
 
