@@ -69,9 +69,8 @@ export class Entry implements Node {
         return undefined;
       }
       slab.bytes.set(bytes);
-      const copy = slab.bytes.subarray(0, bytes.length);
-      adopted.push(copy);
-      copies.set(bytes, copy);
+      adopted.push(slab.bytes);
+      copies.set(bytes, slab.bytes.subarray(0, bytes.length));
     }
     return moved(batch, copies);
   }

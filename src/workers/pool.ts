@@ -39,6 +39,7 @@ interface Waiting {
   readonly input: unknown;
   readonly bytes: number;
   readonly abort: AbortSignal | undefined;
+  readonly fresh: boolean;
   readonly sinceMs: number;
   readonly resolve: (outcome: TaskOutcome<never>) => void;
 }
@@ -108,20 +109,21 @@ export class Pool {
 
   /**
    * @param of.bytes payload bytes that wait with it
-   * @param of.first before all that waits: it was there already once
+   * @param of.first before all that waits
+   * @param of.fresh on a thread that has served nobody else: the last one was lost with this task
    */
   run<K extends TaskName>(
     task: K,
     input: TaskInput<K>,
-    of: { readonly bytes: number; readonly abort?: AbortSignal; readonly first?: boolean },
+    of: { readonly bytes: number; readonly abort?: AbortSignal; readonly first?: boolean; readonly fresh?: boolean },
   ): Promise<TaskOutcome<TaskOutput<K>>> {
-    const { bytes, abort, first } = of;
+    const { bytes, abort, fresh = false, first = fresh } = of;
     const free = this.#running.size < this.#settings.threads;
     if (this.#stopped) return Promise.resolve({ kind: 'gone' });
     if (!free && !first && this.#waitingBytes + bytes > this.#settings.queueBytes)
       return Promise.resolve({ kind: 'full' });
     return new Promise(resolve => {
-      const waiting = { task, input, bytes, abort, sinceMs: performance.now(), resolve } as Waiting;
+      const waiting = { task, input, bytes, abort, fresh, sinceMs: performance.now(), resolve } as Waiting;
       if (free) {
         void this.#start(waiting);
         return;
@@ -150,8 +152,8 @@ export class Pool {
   }
 
   async #start(waiting: Waiting): Promise<void> {
-    const { task, input, sinceMs, resolve } = waiting;
-    const threads = this.#pool();
+    const { task, input, fresh, sinceMs, resolve } = waiting;
+    const threads = fresh ? this.#threadsOf(1) : this.#pool();
     const began = this.#flags.pop() ?? new Int32Array(new SharedArrayBuffer(4));
     began[0] = 0;
     const running: Running = {
@@ -166,6 +168,7 @@ export class Pool {
     try {
       const answer = (await threads.run({ task, input, began }, { signal: running.cut.signal })) as Answer;
       const runMs = performance.now() - running.handedMs;
+      if (answer.heldBytes > this.#settings.memoryBytes) await this.#endFull(threads, answer.threadId);
       if (answer.ok) resolve({ kind: 'done', value: answer.value as never, waitMs: running.handedMs - sinceMs, runMs });
       else {
         this.#of.log.error('task threw, this is a bug', { task, error: answer.message });
@@ -195,7 +198,7 @@ export class Pool {
     const limit = Math.round(this.#settings.memoryBytes / MIB);
     const outOfHeap = (error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY';
     if (!outOfHeap && this.#memoryCuts > 0) this.#memoryCuts--;
-    else if (!outOfHeap) return { reason: 'crashed', message: error.message };
+    else if (!outOfHeap) return { reason: 'crashed', message: error.message || 'the worker ended' };
     return { reason: 'memory', message: `used more than ${limit} MiB` };
   }
 
@@ -230,8 +233,8 @@ export class Pool {
       if (nowMs > late) cut.abort();
       else if (nowMs - handedMs > WATCH_MS) busy = true;
     }
-    if (!busy || !this.#threads) return;
-    for (const thread of this.#threads.threads) {
+    if (!busy) return;
+    for (const thread of new Set([...this.#running].flatMap(({ threads }) => threads.threads))) {
       // A thread without a task sleeps and answers when it gets one; one that only starts may never answer.
       if (nowMs - (this.#askedMs.get(thread) ?? Number.NEGATIVE_INFINITY) < ASK_AGAIN_MS) continue;
       this.#askedMs.set(thread, nowMs);
@@ -249,15 +252,28 @@ export class Pool {
     }
   }
 
+  /** A thread that has done its task but kept too much: it ends before it gets another. */
+  async #endFull(threads: Piscina, threadId: number): Promise<void> {
+    this.#restarts.record(1, { reason: 'memory' });
+    this.#of.log.warn('worker ended between tasks, it kept too much memory', {
+      limitBytes: this.#settings.memoryBytes,
+    });
+    await threads.threads.find(thread => thread.threadId === threadId)?.terminate();
+  }
+
   #pool(): Piscina {
-    if (this.#threads) return this.#threads;
-    const { threads, memoryBytes } = this.#settings;
+    this.#threads ??= this.#threadsOf(this.#settings.threads);
+    return this.#threads;
+  }
+
+  #threadsOf(count: number): Piscina {
+    const { memoryBytes } = this.#settings;
     // Sources run as they are, the package runs what tsc made of them.
     const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
-    this.#threads = new Piscina({
+    const threads = new Piscina({
       filename: new URL(`./worker${extension}`, import.meta.url).href,
       minThreads: 0,
-      maxThreads: threads,
+      maxThreads: count,
       idleTimeout: IDLE_MS,
       concurrentTasksPerWorker: 1,
       resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memoryBytes / MIB) },
@@ -265,10 +281,10 @@ export class Pool {
       recordTiming: false,
     });
     // A thread that fails without a task has nobody else to tell.
-    this.#threads.on('error', error => {
+    threads.on('error', error => {
       this.#restarts.record(1, { reason: 'crashed' });
       this.#of.log.error('worker ended', { error });
     });
-    return this.#threads;
+    return threads;
   }
 }

@@ -156,6 +156,8 @@ export class SlabPool implements Memory {
   }
 
   #find(bytes: Uint8Array): Entry | Cell | undefined {
+    // No bytes are nobody's: where a cell ends, the next one begins.
+    if (bytes.length === 0) return undefined;
     const found = this.#slabs.get(bytes.buffer);
     return found instanceof Chunk ? found.cellOf(bytes) : found;
   }

@@ -90,7 +90,7 @@ export class Crossing {
     };
     let bytes = 0;
     for (const payload of payloads) bytes += payload.bytes.length;
-    const outcome = await pool.run('stages', task, { bytes, abort: this.#abort, first: turn === 'again' });
+    const outcome = await pool.run('stages', task, { bytes, abort: this.#abort, fresh: turn === 'again' });
     if (outcome.kind === 'done') {
       this.#held.push(out);
       this.#done(items, outcome, out);

@@ -19,6 +19,7 @@ import {
   type StageTask,
   specsOf,
 } from './task.ts';
+import { checked } from './verdict.ts';
 
 /** Groups that a worker keeps ready. A reload brings new ones; a pipeline has a few. */
 const MAX_GROUPS = 64;
@@ -167,16 +168,6 @@ function edited(attributes: ReadonlyMap<string, Plain>, set: ReadonlyMap<string,
     if (value === null) next.delete(key);
     else next.set(key, value);
   return next;
-}
-
-/** Stages come from outside too: what they return is looked at before it is believed. */
-function checked(verdict: Verdict<Plain>): Verdict<Plain> {
-  if (typeof verdict !== 'object' || verdict === null || typeof verdict.keep !== 'boolean')
-    throw new Error('returned no verdict: an object with `keep` is expected');
-  if (verdict.set !== undefined && !(verdict.set instanceof Map)) throw new Error('`set` of its verdict is no Map');
-  if (verdict.notes !== undefined && !Array.isArray(verdict.notes))
-    throw new Error('`notes` of its verdict is no list');
-  return verdict;
 }
 
 function messageOf(error: unknown): string {

@@ -172,3 +172,14 @@ test('the pool keeps a bounded amount for reuse', () => {
   for (const { bytes } of held) pool.release(bytes);
   assert.ok(pool.usage.freeBytes <= 64 * MIB);
 });
+
+test('an empty view belongs to no slab, wherever it lies', () => {
+  const pool = new SlabPool({ budgetBytes: 1 << 20 });
+  const slab = pool.lease(256)!;
+  const empty = slab.bytes.subarray(slab.bytes.length);
+  pool.retain(empty);
+  pool.release(empty);
+  pool.release(empty);
+  pool.release(slab.bytes);
+  assert.equal(pool.usage.heldBytes, 0);
+});

@@ -11,6 +11,8 @@ const stage: Stage<Config, Plain> =
   ({ attributes }, columns) => {
     fail(String(attributes.get('trial') ?? ''));
     if (edit) columns.edited = true;
+    if (attributes.get('trial') === 'strange note') return { keep: true, notes: [(() => 0) as never] };
+    if (attributes.get('trial') === 'leak') leaked.push(new Uint8Array(1 << 20).fill(1));
     if (attributes.get('trial') === 'drop') return { keep: false, reason: 'trial' };
     const noted = note === '' ? undefined : attributes.get(note);
     if (mark === '' && noted === undefined) return KEEP;
@@ -21,6 +23,9 @@ const stage: Stage<Config, Plain> =
     };
   };
 export default stage;
+
+/** What a leaking stage keeps beyond its call, against the contract. */
+const leaked: Uint8Array[] = [];
 
 function fail(how: string): void {
   if (how === 'throw') throw new Error('thrown on purpose');

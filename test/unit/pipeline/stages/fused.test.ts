@@ -149,6 +149,23 @@ for (const [how, reason] of [
     assert.equal((await send(batch('3', { n: 3 }))).kind, 'accepted');
   });
 
+test('a note that cannot leave the thread is the failure of the stage that made it, and no thread is lost', async t => {
+  const { send, got } = await running(t, { 'trial/first': {}, 'trial/second': {} });
+  const result = await send(batch('1', { trial: 'strange note' }, { n: 2 }));
+  assert.ok(result.kind === 'accepted');
+  assert.match(result.drops![0]!.message!, /^trial\/first: a note of its verdict is no plain value/);
+  assert.equal(got.get('out')![0]!.profiles.length, 1);
+});
+
+test('what a stage keeps beyond its calls ends its thread between tasks, and costs no profile', async t => {
+  const { send, pool, got } = await running(t, { trial: {} }, { threads: 1, memoryBytes: 64 * 1024 * 1024 });
+  const before = process.memoryUsage.rss();
+  for (let n = 0; n < 150; n++) assert.equal((await send(batch(`${n}`, { trial: 'leak' }))).kind, 'accepted');
+  assert.equal(got.get('out')!.length, 150);
+  assert.ok(pool.usage.threads <= 1);
+  assert.ok(process.memoryUsage.rss() - before < 130 * 1024 * 1024, 'less than was leaked');
+});
+
 test('notes are heard once per accepted batch, however often its sender tries', async t => {
   const { send, answers } = await running(t, { 'trial/notes': { note: 'n' } });
   heard.length = 0;
