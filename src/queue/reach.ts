@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Plan } from '../config/plan.ts';
 import { QueueDatabase } from '../pipeline/outbox/disk/database.ts';
+import { mendLogFile } from '../pipeline/outbox/disk/log-file.ts';
 import { QueueFileError } from '../pipeline/outbox/disk/schema.ts';
 import type { QueueOperations } from '../pipeline/outbox/operations.ts';
 import type { QueueFile } from './files.ts';
@@ -26,11 +27,13 @@ export function reach(file: QueueFile, plan: Plan): Reached | undefined {
   // Opening would make it.
   if (!existsSync(path)) return undefined;
   try {
+    // As a gateway does before it opens the file: SQLite would throw away what stands behind a damaged place of the log.
+    const mended = mendLogFile(path, Date.now());
     const queues = new StoppedOperations(QueueDatabase.open(path, sync), file);
     return {
       file,
       how: 'file',
-      said: `${path}: no process has it, opened directly`,
+      said: [`${path}: no process has it, opened directly`, ...mended].join('\n'),
       queues,
       close: () => queues.close(),
     };
