@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { Plan } from '../config/plan.ts';
 import { QueueDatabase } from '../pipeline/outbox/disk/database.ts';
+import { mendLogFile } from '../pipeline/outbox/disk/log-file.ts';
 import { QueueFileError } from '../pipeline/outbox/disk/schema.ts';
+import { nextOf } from '../pipeline/outbox/disk/swap.ts';
 import type { QueueOperations } from '../pipeline/outbox/operations.ts';
 import type { QueueFile } from './files.ts';
 import { RemoteOperations } from './remote.ts';
@@ -23,14 +25,21 @@ export interface Reached {
  */
 export function reach(file: QueueFile, plan: Plan): Reached | undefined {
   const { file: path, sync } = file.settings;
+  if (!existsSync(path) && existsSync(nextOf(path)))
+    throw new QueueFileError(
+      'corrupt',
+      `${path}: a gateway ended while it recovered it, one that starts goes on with that`,
+    );
   // Opening would make it.
   if (!existsSync(path)) return undefined;
   try {
+    // As a gateway does before it opens the file: SQLite would throw away what stands behind a damaged place of the log.
+    const mended = mendLogFile(path, Date.now());
     const queues = new StoppedOperations(QueueDatabase.open(path, sync), file);
     return {
       file,
       how: 'file',
-      said: `${path}: no process has it, opened directly`,
+      said: [`${path}: no process has it, opened directly`, ...mended].join('\n'),
       queues,
       close: () => queues.close(),
     };

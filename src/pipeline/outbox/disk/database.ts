@@ -4,14 +4,20 @@ import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import type { Selection, Tally } from '../operations.ts';
-import type { Death, Op, StoredEntry } from './messages.ts';
-import { openSqlite, PAGE_BYTES, pragma, WAL_BYTES } from './schema.ts';
+import type { Death, Lost, Op, StoredEntry } from './messages.ts';
+import { openSqlite, PAGE_BYTES, pragma, SQLITE_FULL, WAL_BYTES } from './schema.ts';
 
 /** An entry as the file has it; the last three are null while it is to be delivered. */
 export interface FileEntry extends StoredEntry {
   readonly deadMs: number | null;
   readonly reason: string | null;
   readonly message: string | null;
+}
+
+/** What became of the damaged file whose place this one took. */
+export interface Report {
+  readonly warnings: readonly string[];
+  readonly lost: readonly Lost[];
 }
 
 const ENTRY_COLUMNS =
@@ -22,8 +28,6 @@ const PAGE_ENTRIES = 5_000;
 /** A bounded stretch of the table, from an id on. */
 const STRETCH = `(SELECT * FROM entry WHERE id > ? ORDER BY id LIMIT ${PAGE_ENTRIES})`;
 
-/** What SQLite says of a full disk. */
-const SQLITE_FULL = 13;
 /** Room beyond which nobody has to calculate, bytes. */
 const PLENTY_BYTES = 4 * WAL_BYTES;
 /** Left for what must be noted, bytes; twice as much when the file would grow. */
@@ -117,6 +121,28 @@ export class QueueDatabase {
   /** Writes something that nobody needs: does the file take it? */
   probe(nowMs: number): void {
     this.#run("INSERT OR REPLACE INTO info VALUES ('probed_ms', ?)", nowMs);
+  }
+
+  /** Kept with what was saved, so that a kill before it was told hides no loss. */
+  get report(): Report | undefined {
+    const row = this.#prepared("SELECT value FROM info WHERE key = 'report'").get() as { value: string } | undefined;
+    try {
+      return row && (JSON.parse(row.value) as Report);
+    } catch {
+      return {
+        warnings: ['the queue file was damaged before, and what was lost then cannot be read any more'],
+        lost: [],
+      };
+    }
+  }
+
+  set report(report: Report) {
+    this.#run("INSERT OR REPLACE INTO info VALUES ('report', ?)", JSON.stringify(report));
+  }
+
+  /** The report has been told. */
+  told(): void {
+    if (this.report) this.#run("DELETE FROM info WHERE key = 'report'");
   }
 
   /** Notes which queue took which batch, one row for all of a transaction: rows at the end of a table cost the least. */

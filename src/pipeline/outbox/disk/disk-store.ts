@@ -25,8 +25,8 @@ import type { DiskSettings, StoredEntry } from './messages.ts';
 import { reconcile } from './reconcile.ts';
 import { RunningOperations } from './running.ts';
 
-/** When there is no memory to read a batch into, it is tried again after this, ms. */
-const NO_MEMORY_MS = 500;
+/** When there is no memory to read a batch into, or no file, it is tried again after this, ms. */
+const NOT_NOW_MS = 500;
 
 export interface DiskStoreParts {
   readonly settings: DiskSettings;
@@ -210,8 +210,8 @@ export class DiskStore implements Store {
       stored.users--;
       // The queue may have been closed while the file was read.
       if (!queue.untake(held)) return undefined;
-      if (batch === 'no memory') {
-        held.dueMs = this.#of.clock.now() + NO_MEMORY_MS;
+      if (batch === 'not now') {
+        held.dueMs = this.#of.clock.now() + NOT_NOW_MS;
         queue.add(held);
         continue;
       }

@@ -20,6 +20,9 @@ export interface Told {
   readonly preload?: URL | undefined;
 }
 
+/** The file cannot be read now; what is in it is not lost. */
+export class NotYet extends Error {}
+
 /** One step and whoever waits for it. */
 interface Pending {
   readonly op: Op;
@@ -184,8 +187,9 @@ export class ThreadLink {
         this.#answered(message.call)?.resolve(message.answer as never);
         return;
       case 'unanswered': {
-        const { problem, message: why } = message;
-        this.#answered(message.call)?.reject(problem ? new QueueProblem(problem, why) : new Error(why));
+        const { problem, later, message: why } = message;
+        const error = problem ? new QueueProblem(problem, why) : later ? new NotYet(why) : new Error(why);
+        this.#answered(message.call)?.reject(error);
         return;
       }
       case 'closed':

@@ -158,11 +158,12 @@ export type FromThread =
   | { readonly kind: 'failed'; readonly message: string }
   | { readonly kind: 'read'; readonly call: number; readonly id: string; readonly meta: string }
   | { readonly kind: 'answer'; readonly call: number; readonly answer: Answers[keyof Answers] }
-  /** A call that has no answer; `problem` when the question was wrong, not the file. */
+  /** A call that has no answer; `problem` when the question was wrong, not the file, `later` when it may have one then. */
   | {
       readonly kind: 'unanswered';
       readonly call: number;
       readonly message: string;
       readonly problem?: QueueProblem['code'];
+      readonly later?: true;
     }
   | { readonly kind: 'closed' };

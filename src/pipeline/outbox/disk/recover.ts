@@ -1,56 +1,106 @@
-import { existsSync, renameSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
-import type { DeadReason } from '../store.ts';
-import { checksum, type FileEntry, QueueDatabase } from './database.ts';
+import { existsSync, statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { QueueDatabase, type Report } from './database.ts';
 import { mendLogFile } from './log-file.ts';
 import type { Lost } from './messages.ts';
-import { QueueFileError } from './schema.ts';
+import { type Salvaged, salvage } from './salvage.ts';
+import { isFull, isTrouble, QueueFileError, WAL_BYTES } from './schema.ts';
+import { asideOf, nextOf, removeNext, swapIn, takePlace } from './swap.ts';
 
-/** Ids that are tried one by one behind a damaged page before the rest counts as lost. */
-const MAX_GAP = 200_000;
+/** Room that a new file needs however little is in it, bytes. */
+const SPARE_BYTES = 1024 * 1024;
+const MIB = 1024 * 1024;
 
 export interface Opened {
   readonly database: QueueDatabase;
-  /** Sentences for the operator: what was damaged, set aside, saved and lost. */
+  /** Sentences for the operator: what was damaged, set aside, saved and lost. The file has them too until `database.told()`. */
   readonly warnings: readonly string[];
   readonly lost: readonly Lost[];
 }
 
 /**
- * Opens the queue file. A damaged one is set aside beside it (never deleted), and what can be read of it is taken over, each
- * payload only with a right checksum.
- * @throws QueueFileError when it is in use, newer, foreign, or cannot be written
+ * Opens the queue file. What can be read of a damaged one is taken over into a new one, each payload only with a right checksum, and
+ * the damaged one is kept beside it (never deleted).
+ * @throws QueueFileError when it is in use, newer, foreign, cannot be written, or is damaged and there is no room for a new one
  */
 export function openQueueFile(file: string, sync: 'full' | 'normal', nowMs: number): Opened {
+  finishSwap(file, nowMs);
   const healed = mendLogFile(file, nowMs);
   try {
-    return { database: QueueDatabase.open(file, sync), warnings: healed, lost: [] };
+    return opened(file, sync, healed);
   } catch (error) {
     if (!(error instanceof QueueFileError) || error.reason !== 'corrupt') throw error;
-    const opened = setAside(file, sync, nowMs, error.message);
-    return { ...opened, warnings: [...healed, ...opened.warnings] };
+    renew(file, nowMs, error.message);
+    return opened(file, sync, healed);
   }
 }
 
 /**
- * Sets a damaged file aside, whatever has it open must have closed it, and makes another one with what can be read.
+ * Takes over what can be read of a damaged file, whatever had it open must have closed it, into one that takes its place. When that
+ * fails the damaged file is still in its place, and `openQueueFile` tries again.
  * @throws QueueFileError when no file can be made
  */
 export function setAside(file: string, sync: 'full' | 'normal', nowMs: number, why: string): Opened {
-  const aside = `${file}.damaged-${new Date(nowMs).toISOString().replace(/[:.]/g, '-')}`;
-  // The log belongs to the file: together they are read as the last commit left them.
-  for (const suffix of ['', '-wal'])
-    if (existsSync(`${file}${suffix}`)) renameSync(`${file}${suffix}`, `${aside}${suffix}`);
+  renew(file, nowMs, why);
+  return opened(file, sync, []);
+}
+
+function opened(file: string, sync: 'full' | 'normal', healed: readonly string[]): Opened {
   const database = QueueDatabase.open(file, sync);
-  let found: Salvaged = { entries: 0, payloads: 0, lost: [], said: 'there was no file any more' };
+  removeNext(file);
+  const { warnings, lost } = database.report ?? { warnings: [], lost: [] };
+  return { database, warnings: [...healed, ...warnings], lost };
+}
+
+/** A kill between the two renames leaves no file, but a new one that is whole: what it reports it got last. */
+function finishSwap(file: string, nowMs: number): void {
+  const next = nextOf(file);
+  if (existsSync(file) || !existsSync(next)) return;
+  let whole = false;
   try {
-    if (existsSync(aside)) found = salvage(aside, database);
+    const database = QueueDatabase.open(next, 'normal');
+    whole = database.report !== undefined;
+    database.close();
   } catch (error) {
-    found = { ...found, said: `nothing else could be read (${(error as Error).message})` };
+    if (!(error instanceof QueueFileError) || error.reason !== 'corrupt') throw error;
   }
-  const { entries, payloads, lost, said } = found;
+  // Otherwise somebody moved the damaged file away.
+  if (whole) takePlace(file, asideOf(file, nowMs));
+}
+
+/** @param why what is wrong with the file */
+function renew(file: string, nowMs: number, why: string): void {
+  removeNext(file);
+  requireRoom(file, why);
+  const aside = asideOf(file, nowMs);
+  // Synced as a whole before it takes its place.
+  const database = QueueDatabase.open(nextOf(file), 'normal');
+  try {
+    database.report = reportOf(read(file, database), aside, why);
+    database.checkpoint();
+    database.close();
+    if (existsSync(`${nextOf(file)}-wal`)) throw new QueueFileError('io', `${nextOf(file)} cannot be written`);
+  } catch (error) {
+    if (database.isOpen) database.close();
+    removeNext(file);
+    throw isFull(error) ? noRoom(file, why) : error;
+  }
+  swapIn(file, aside);
+}
+
+function read(file: string, into: QueueDatabase): Salvaged {
+  const none = { entries: 0, payloads: 0, lost: [] };
+  if (!existsSync(file)) return { ...none, said: 'there was no file any more' };
+  try {
+    return salvage(file, into);
+  } catch (error) {
+    if (isTrouble(error)) throw error;
+    return { ...none, said: `nothing else could be read (${(error as Error).message})` };
+  }
+}
+
+function reportOf({ entries, payloads, lost, said }: Salvaged, aside: string, why: string): Report {
   return {
-    database,
     lost,
     warnings: [
       `the queue file was damaged (${why}) and is set aside as ${aside}; ${payloads} batches for ${entries} deliveries were saved from it; ${said}`,
@@ -58,92 +108,27 @@ export function setAside(file: string, sync: 'full' | 'normal', nowMs: number, w
   };
 }
 
-interface Salvaged {
-  readonly entries: number;
-  readonly payloads: number;
-  readonly lost: readonly Lost[];
-  /** What is lost, for the operator. */
-  readonly said: string;
+/** Asked first, so that a disk is not filled in vain at every try. The new file is at most as large as the old one, and has a log. */
+const roomFor = (file: string): number => {
+  const bytes = ['', '-wal'].reduce(
+    (sum, end) => sum + (statSync(`${file}${end}`, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
+  return bytes + Math.min(bytes, WAL_BYTES) + SPARE_BYTES;
+};
+
+function requireRoom(file: string, why: string): void {
+  if (freeBeside(file) < roomFor(file)) throw noRoom(file, why);
 }
 
-function salvage(aside: string, into: QueueDatabase): Salvaged {
-  const old = new DatabaseSync(aside);
-  try {
-    const columns = '*, stored_ms AS storedMs, first_try_ms AS firstTryMs, due_ms AS dueMs, dead_ms AS deadMs';
-    const entries = rows<FileEntry>(old, 'entry', columns);
-    const saved = { entries: 0, payloads: 0 };
-    const lost: FileEntry[] = [];
-    const read = old.prepare('SELECT batch, crc, meta, body FROM payload WHERE id = ?');
-    for (const [payload, owed] of Map.groupBy(entries.rows, one => one.payload)) {
-      try {
-        const row = read.get(payload) as { batch: string; crc: number; meta: string; body: Uint8Array } | undefined;
-        if (!row || checksum(row.meta, row.body) !== row.crc) {
-          lost.push(...owed);
-          continue;
-        }
-        into.transaction(() => {
-          into.put(payload, row.batch, row.meta, row.body, owed);
-          for (const { id, bytes, deadMs, attempts, reason, message } of owed)
-            if (deadMs !== null)
-              into.apply({
-                ...{ kind: 'dead', entry: id, bytes, atMs: deadMs, attempts },
-                ...{ reason: reason as DeadReason, message: message ?? '' },
-              });
-        });
-        saved.payloads++;
-        saved.entries += owed.length;
-      } catch {
-        // The page that held it is damaged, or what it says is no entry: counted, and the next one may be sound.
-        lost.push(...owed);
-      }
-    }
-    rememberFrom(old, into);
-    const known = lost.length > 0 ? `${lost.length} deliveries are lost` : 'no delivery that it still names is lost';
-    return {
-      ...saved,
-      // Dead letters were counted when they died.
-      lost: lost.filter(({ deadMs }) => deadMs === null).map(({ queue, items }) => ({ queue, items })),
-      said: entries.whole ? known : `${known}, and an unknown number whose entries could not be read`,
-    };
-  } finally {
-    old.close();
-  }
+function freeBeside(file: string): number {
+  const { bavail, bsize } = statfsSync(dirname(file));
+  return bavail * bsize;
 }
 
-/** Ids of the last minutes, as far as they can be read: without them a sender's second try is delivered twice. */
-function rememberFrom(old: DatabaseSync, into: QueueDatabase): void {
-  try {
-    into.transaction(() => {
-      const recent = old.prepare('SELECT stored_ms AS storedMs, keys FROM recent ORDER BY id').iterate();
-      for (const { storedMs, keys } of recent) into.remember([keys as string], storedMs as number);
-    });
-  } catch {
-    // A file of the first version has none.
-  }
-}
-
-/** All rows of a table that can be read; after a damaged page, those with higher ids. */
-function rows<T extends { id: number }>(
-  db: DatabaseSync,
-  table: string,
-  columns: string,
-): { rows: T[]; whole: boolean } {
-  const found: T[] = [];
-  let whole = true;
-  let after = 0;
-  for (let gap = 1; gap <= MAX_GAP; gap *= 2) {
-    try {
-      for (const row of db.prepare(`SELECT ${columns} FROM ${table} WHERE id > ? ORDER BY id`).iterate(after)) {
-        const entry = row as unknown as T;
-        found.push(entry);
-        after = entry.id;
-        gap = 1;
-      }
-      return { rows: found, whole };
-    } catch {
-      whole = false;
-      after += gap;
-    }
-  }
-  return { rows: found, whole };
+function noRoom(file: string, why: string): QueueFileError {
+  const [needed, free] = [Math.ceil(roomFor(file) / MIB), Math.floor(freeBeside(file) / MIB)];
+  const told = `the queue file is damaged (${why}); what can be read of it is copied beside it, which needs ${needed} MiB, and ${free} MiB are free`;
+  const help = `Nothing is lost so far: make room, or move ${file} and its -wal file away to begin with empty queues`;
+  return new QueueFileError('full', `${told}. ${help}`);
 }

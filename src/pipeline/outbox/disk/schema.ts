@@ -26,8 +26,8 @@ const CACHE_KIB = 16 * 1024;
 
 /** A queue file that cannot be used as it is. */
 export class QueueFileError extends Error {
-  /** `in_use` by another process, `newer` than this program, `foreign`: not ours, `corrupt`. */
-  readonly reason: 'in_use' | 'newer' | 'foreign' | 'corrupt' | 'io';
+  /** `in_use` by another process, `newer` than this program, `foreign`: not ours, `corrupt`, and `full`: damaged, and the disk has no room to mend it. */
+  readonly reason: 'in_use' | 'newer' | 'foreign' | 'corrupt' | 'full' | 'io';
   constructor(reason: QueueFileError['reason'], message: string, cause?: unknown) {
     super(message, { cause });
     this.reason = reason;
@@ -100,8 +100,30 @@ export function isDamage(error: unknown): boolean {
   return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
 }
 
+/** Whether there is no room, whoever says so. */
+export function isFull(error: unknown): boolean {
+  const { code, errcode = 0 } = error as { code?: string; errcode?: number };
+  return code === 'ENOSPC' || (errcode & 0xff) === SQLITE_FULL;
+}
+
+/** Whether SQLite stopped for a reason that is no damage, and that may be gone later: what it did not read or write is not lost. */
+export function isTrouble(error: unknown): boolean {
+  if (error instanceof QueueFileError) return true;
+  const { errcode = 0 } = error as { errcode?: number };
+  const primary = errcode & 0xff;
+  // A sector that cannot be read is damage.
+  if (primary === SQLITE_IOERR) return errcode !== SQLITE_IOERR_READ && errcode !== SQLITE_IOERR_SHORT_READ;
+  return isFull(error) || TROUBLES.has(primary);
+}
+
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
+const SQLITE_IOERR = 10;
+const SQLITE_IOERR_READ = SQLITE_IOERR | (1 << 8);
+/** What SQLite says of a full disk. */
+export const SQLITE_FULL = 13;
+/** Those two, no memory, a disk that takes no writes, and a file that cannot be opened. */
+const TROUBLES: ReadonlySet<number> = new Set([SQLITE_BUSY, SQLITE_LOCKED, 7, 8, 14]);
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
 const SQLITE_IOERR_SHORT_READ = 10 | (2 << 8);

@@ -16,13 +16,16 @@ import {
   unpackGroup,
 } from './messages.ts';
 import { REMEMBER_MS, Recent } from './recent.ts';
-import { openQueueFile, setAside } from './recover.ts';
+import { type Opened, openQueueFile, setAside } from './recover.ts';
 import { isDamage } from './schema.ts';
 
 /** How often dead letters are counted and the old ones deleted, ms; */
 const PRUNE_MS = 60_000;
 /** and after this share of what may be kept has died, so that a store which refuses everything does not fill the disk meanwhile. */
 const PRUNE_SHARE = 1 / 8;
+
+/** When a damaged file could not be replaced it is tried again after this, ms: each try reads all of it. */
+const AGAIN_MS = 3_000;
 
 const port = parentPort as MessagePort;
 const settings = workerData as DiskSettings;
@@ -37,6 +40,8 @@ function bytesIn(ops: readonly Op[]): number {
 class QueueThread {
   #database: QueueDatabase;
   readonly #recent = new Recent();
+  /** Why the place of a damaged file is still empty, and since when. */
+  #owed: { readonly error: unknown; readonly atMs: number } | undefined;
   #prunedMs = 0;
   /** What died since. */
   #diedBytes = 0;
@@ -72,7 +77,7 @@ class QueueThread {
   /** Tries again where that may help: after the log was moved into the file, or on another file when this one is damaged. */
   #certainly<T>(step: () => T): T {
     try {
-      if (!this.#database.isOpen) this.#replace('it could not be replaced at once');
+      if (!this.#database.isOpen) this.#reopen();
       return step();
     } catch (error) {
       if (isDamage(error)) {
@@ -97,9 +102,26 @@ class QueueThread {
     } catch {
       // It is closed all the same.
     }
-    const { database, warnings } = setAside(settings.file, settings.sync, Date.now(), why);
-    this.#database = database;
-    say({ kind: 'replaced', kept: database.entries().map(({ id }) => id), warnings });
+    this.#take(() => setAside(settings.file, settings.sync, Date.now(), why));
+  }
+
+  /** It could not be replaced at once: the damaged file is still in its place, or a finished one. */
+  #reopen(): void {
+    if (this.#owed && performance.now() - this.#owed.atMs < AGAIN_MS) throw this.#owed.error;
+    this.#take(() => openQueueFile(settings.file, settings.sync, Date.now()));
+  }
+
+  #take(open: () => Opened): void {
+    try {
+      const { database, warnings } = open();
+      this.#database = database;
+      this.#owed = undefined;
+      say({ kind: 'replaced', kept: database.entries().map(({ id }) => id), warnings });
+      forgetReport(database);
+    } catch (error) {
+      this.#owed = { error, atMs: performance.now() };
+      throw error;
+    }
   }
 
   /** @returns which queues took which batches: what to remember once it is committed */
@@ -147,7 +169,9 @@ class QueueThread {
       into.set(body);
       say({ kind: 'read', call, id: batch, meta });
     } catch (error) {
-      this.#unanswered(call, error);
+      // While a damaged file is not replaced yet, nothing of it is lost.
+      if (this.#database.isOpen) this.#unanswered(call, error);
+      else say({ kind: 'unanswered', call, message: (error as Error).message, later: true });
     }
   }
 
@@ -226,6 +250,15 @@ function envelopeOf(meta: string): string {
   return crc32(meta.replace(/"receivedMs":\d+/, '')).toString(36);
 }
 
+/** Told: the next start need not. */
+function forgetReport(database: QueueDatabase): void {
+  try {
+    database.told();
+  } catch {
+    // A full disk: then it is told twice.
+  }
+}
+
 try {
   mkdirSync(dirname(settings.file), { recursive: true });
   const { database, warnings, lost } = openQueueFile(settings.file, settings.sync, Date.now());
@@ -233,6 +266,7 @@ try {
   const thread = new QueueThread(database);
   const sizes = database.sizes();
   say({ kind: 'opened', entries: database.entries(), sizes, nextId: database.maxId() + 1, warnings, lost });
+  forgetReport(database);
   port.on('message', (message: ToThread) => {
     if (message.kind === 'group') thread.group(unpackGroup(message), message.fresh);
     else if (message.kind === 'read') thread.read(message.call, message.payload, message.into);

@@ -1,0 +1,108 @@
+// What can be read of a damaged file, payload by payload, each only with a right checksum.
+import { DatabaseSync } from 'node:sqlite';
+import type { DeadReason } from '../store.ts';
+import { checksum, type FileEntry, type QueueDatabase } from './database.ts';
+import type { Lost } from './messages.ts';
+import { isTrouble } from './schema.ts';
+
+/** Ids that are tried one by one behind a damaged page before the rest counts as lost. */
+const MAX_GAP = 200_000;
+
+export interface Salvaged {
+  readonly entries: number;
+  readonly payloads: number;
+  readonly lost: readonly Lost[];
+  /** What is lost, for the operator. */
+  readonly said: string;
+}
+
+/**
+ * Copies from a damaged file, which stays as it is, into a new one.
+ * @throws what SQLite throws when it is not the damage that stops it: a full disk, another process
+ */
+export function salvage(file: string, into: QueueDatabase): Salvaged {
+  const old = new DatabaseSync(file);
+  try {
+    // Nobody else may begin the same.
+    old.exec('PRAGMA locking_mode = EXCLUSIVE');
+    const columns = '*, stored_ms AS storedMs, first_try_ms AS firstTryMs, due_ms AS dueMs, dead_ms AS deadMs';
+    const entries = rows<FileEntry>(old, 'entry', columns);
+    const saved = { entries: 0, payloads: 0 };
+    const lost: FileEntry[] = [];
+    const read = old.prepare('SELECT batch, crc, meta, body FROM payload WHERE id = ?');
+    for (const [payload, owed] of Map.groupBy(entries.rows, one => one.payload)) {
+      try {
+        const row = read.get(payload) as { batch: string; crc: number; meta: string; body: Uint8Array } | undefined;
+        if (!row || checksum(row.meta, row.body) !== row.crc) {
+          lost.push(...owed);
+          continue;
+        }
+        into.transaction(() => {
+          into.put(payload, row.batch, row.meta, row.body, owed);
+          for (const { id, bytes, deadMs, attempts, reason, message } of owed)
+            if (deadMs !== null)
+              into.apply({
+                ...{ kind: 'dead', entry: id, bytes, atMs: deadMs, attempts },
+                ...{ reason: reason as DeadReason, message: message ?? '' },
+              });
+        });
+        saved.payloads++;
+        saved.entries += owed.length;
+      } catch (error) {
+        if (isTrouble(error)) throw error;
+        // The page that held it is damaged, or what it says is no entry: counted, and the next one may be sound.
+        lost.push(...owed);
+      }
+    }
+    rememberFrom(old, into);
+    const known = lost.length > 0 ? `${lost.length} deliveries are lost` : 'no delivery that it still names is lost';
+    return {
+      ...saved,
+      // Dead letters were counted when they died.
+      lost: lost.filter(({ deadMs }) => deadMs === null).map(({ queue, items }) => ({ queue, items })),
+      said: entries.whole ? known : `${known}, and an unknown number whose entries could not be read`,
+    };
+  } finally {
+    old.close();
+  }
+}
+
+/** Ids of the last minutes, as far as they can be read: without them a sender's second try is delivered twice. */
+function rememberFrom(old: DatabaseSync, into: QueueDatabase): void {
+  try {
+    into.transaction(() => {
+      const recent = old.prepare('SELECT stored_ms AS storedMs, keys FROM recent ORDER BY id').iterate();
+      for (const { storedMs, keys } of recent) into.remember([keys as string], storedMs as number);
+    });
+  } catch (error) {
+    if (isTrouble(error)) throw error;
+    // A file of the first version has none.
+  }
+}
+
+/** All rows of a table that can be read; after a damaged page, those with higher ids. */
+function rows<T extends { id: number }>(
+  db: DatabaseSync,
+  table: string,
+  columns: string,
+): { rows: T[]; whole: boolean } {
+  const found: T[] = [];
+  let whole = true;
+  let after = 0;
+  for (let gap = 1; gap <= MAX_GAP; gap *= 2) {
+    try {
+      for (const row of db.prepare(`SELECT ${columns} FROM ${table} WHERE id > ? ORDER BY id`).iterate(after)) {
+        const entry = row as unknown as T;
+        found.push(entry);
+        after = entry.id;
+        gap = 1;
+      }
+      return { rows: found, whole };
+    } catch (error) {
+      if (isTrouble(error)) throw error;
+      whole = false;
+      after += gap;
+    }
+  }
+  return { rows: found, whole };
+}
