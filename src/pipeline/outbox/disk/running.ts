@@ -90,10 +90,10 @@ export class RunningOperations implements QueueOperations {
     const answer = await link
       .ask<'replay'>({ ...ask, firstId: ids(STEP_ENTRIES) })
       .finally(() => queue.forget(promised));
-    const { entries, already, missing, full, next } = answer;
+    const { entries, ...page } = answer;
     for (const entry of entries) adopt(entry);
     const items = entries.reduce((sum, entry) => sum + entry.items, 0);
-    return { replayed: entries.length, items, already, missing, full, next };
+    return { replayed: entries.length, items, ...page };
   }
 
   async purge(selection: Selection, after: number): Promise<PurgePage> {
