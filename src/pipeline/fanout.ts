@@ -2,7 +2,7 @@ import { combine, type Result } from '../api/index.ts';
 import { itemsOf } from '../model/batch.ts';
 import type { Node } from './link.ts';
 import type { Outbox } from './outbox/outbox.ts';
-import type { AnyBatch, Row, Store } from './outbox/store.ts';
+import type { AnyBatch, Reservation, Row, Store } from './outbox/store.ts';
 
 /** How long a sender should wait when a queue is full: about the time in which a store that recovers empties some of it. */
 const FULL_RETRY_AFTER_MS = 5_000;
@@ -36,7 +36,11 @@ export class Fanout implements Node {
 
   async consume(batch: AnyBatch, abort: AbortSignal): Promise<Result> {
     const results: Result[] = [];
-    const writes: { store: Store; rows: Row[] }[] = [];
+    const writes: { store: Store; room: Reservation }[] = [];
+    const giveBack = () => {
+      for (const { room } of writes) room.giveBack();
+    };
+    // In one go: nobody else can fill a queue before all have promised.
     for (const [store, outboxes] of this.#stores) {
       const rows: Row[] = [];
       for (const outbox of outboxes) {
@@ -49,19 +53,22 @@ export class Fanout implements Node {
             fault: 'gateway',
           });
       }
-      const culprit = store.full(rows);
-      if (culprit !== undefined)
-        return { kind: 'refused', reason: `the queue of ${culprit} is full`, retryAfterMs: FULL_RETRY_AFTER_MS };
-      writes.push({ store, rows });
-    }
-    for (const { store, rows } of writes) {
       if (rows.length === 0) continue;
+      const room = store.reserve(rows);
+      if (typeof room === 'string') {
+        giveBack();
+        return { kind: 'refused', reason: room, retryAfterMs: FULL_RETRY_AFTER_MS };
+      }
+      writes.push({ store, room });
+    }
+    for (const { room } of writes) {
       try {
-        const { evicted, repeated } = await store.put(rows);
+        const { evicted, repeated } = await room.put();
         for (const one of evicted) this.#outboxes.get(one.queue)?.evicted(one);
         for (const queue of repeated ?? []) this.#outboxes.get(queue)?.repeated(itemsOf(batch));
         results.push({ kind: 'accepted' });
       } catch (error) {
+        giveBack();
         return { kind: 'refused', reason: (error as Error).message, retryAfterMs: FULL_RETRY_AFTER_MS };
       }
     }
@@ -70,7 +77,7 @@ export class Fanout implements Node {
       results.push(...(await Promise.all(this.#direct.map(({ node }) => node.consume(batch as never, abort)))));
     const result = combine(itemsOf(batch), results);
     // Whoever sent it tries again; the queues have it already.
-    if (isOwed(result)) for (const { store, rows } of writes) if (rows.length > 0) store.remember?.(batch);
+    if (isOwed(result)) for (const { store } of writes) store.remember?.(batch);
     return result;
   }
 

@@ -5,6 +5,7 @@ import { didYouMean } from '../config/nearest.ts';
 import type { Plan } from '../config/plan.ts';
 import {
   type EntryView,
+  isStageQueue,
   type Page,
   QueueProblem,
   type QueueTally,
@@ -46,6 +47,8 @@ const MISUSED = 2;
 const PEEK_ENTRIES = 20;
 /** Entries that are asked for at a time. */
 const PAGE_ENTRIES = 200;
+/** Entries of other files that are counted before it says `or more`: reading them takes time. */
+const MAX_COUNT = 1000;
 
 /** Does one verb; resolves with the exit code. */
 export async function queueCommand(verb: QueueVerb, plan: Plan, options: QueueOptions, say: Speaker): Promise<number> {
@@ -143,20 +146,26 @@ const VERBS: Readonly<Record<QueueVerb, (work: Work) => Promise<number>>> = {
       const hint = didYouMean(to, known) ?? `those that do: ${known.join(', ') || 'none'}`;
       throw new Error(`no exporter \`${to}\` with a queue on disk is in the configuration; ${hint}`);
     }
-    const place = work.reached.filter(({ file }) => file === home);
-    const [way] = await having({ ...work, reached: place });
-    const count = { replayed: 0, items: 0, already: 0, missing: 0 };
+    const { queue } = options;
+    if (queue !== undefined && isStageQueue(queue))
+      say.err(
+        `warning: what is in ${queue} failed in a stage; it goes to ${to} as it was received, no stage runs on it (redaction neither)\n`,
+      );
+    const selection = selectionOf(work, 'dead letters');
+    const found = await having(work);
+    const way = found.find(({ file }) => file === home);
+    const count = { replayed: 0, items: 0, already: 0, missing: 0, unstaged: 0 };
     let full = false;
-    if (way) {
-      const selection = selectionOf(work, 'dead letters');
+    if (way)
       await pages(async after => {
         const page = await way.queues.replay(selection, to, options.keep, after);
-        for (const key of ['replayed', 'items', 'already', 'missing'] as const) count[key] += page[key];
+        // A gateway of an earlier version says less.
+        for (const key of ['replayed', 'items', 'already', 'missing', 'unstaged'] as const)
+          count[key] += page[key] ?? 0;
         full = page.full;
         return page;
       });
-    }
-    const { replayed, items, already, missing } = count;
+    const { replayed, items, already, missing, unstaged } = count;
     const others = [
       already > 0 && `${already} wait there already`,
       missing > 0 && `${missing} have lost their payload`,
@@ -165,8 +174,23 @@ const VERBS: Readonly<Record<QueueVerb, (work: Work) => Promise<number>>> = {
     say.out(
       `${[`replayed ${replayed} batches with ${items} profiles to ${to}`, ...others].filter(Boolean).join(', ')}\n`,
     );
+    if (unstaged > 0)
+      say.err(
+        `flamegate: ${unstaged} batches that failed in a stage were left, since no stage would run on them; name their queue to send them as they were received\n`,
+      );
+    let elsewhere = 0;
+    for (const { file, queues } of found) {
+      if (file === home) continue;
+      const batches = await countIn(queues, selection);
+      if (batches === 0) continue;
+      elsewhere += batches;
+      say.err(
+        `flamegate: ${batches === MAX_COUNT ? `${batches} or more` : batches} batches lie in ${queues.file} and were left: ${to} has its queue in ${home.settings.file}, and a replay stays within a file; \`queue export\` writes them to a folder\n`,
+      );
+    }
     if (full) say.err(`flamegate: the queue of ${to} is full; run this again for the rest when it has emptied\n`);
-    return full || missing > 0 ? FAILED : DONE;
+    const left = elsewhere > 0 || (unstaged > 0 && replayed === 0);
+    return full || missing > 0 || left ? FAILED : DONE;
   },
 
   purge: async work => {
@@ -228,6 +252,14 @@ const VERBS: Readonly<Record<QueueVerb, (work: Work) => Promise<number>>> = {
 /** Asks again from where the last answer ended. */
 async function pages(step: (after: number) => Promise<Page>): Promise<void> {
   for (let after: number | undefined = 0; after !== undefined; ) after = (await step(after)).next;
+}
+
+/** How many entries of another file are meant, at most `MAX_COUNT`. */
+async function countIn(queues: Reached['queues'], selection: Selection): Promise<number> {
+  let count = 0;
+  for await (const { queue } of entriesOf(queues, selection, MAX_COUNT))
+    if (selection.queue !== undefined || !isStageQueue(queue)) count++;
+  return count;
 }
 
 async function* entriesOf(queues: Reached['queues'], selection: Selection, limit: number): AsyncGenerator<EntryView> {

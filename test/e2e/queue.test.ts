@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -194,6 +194,59 @@ test('a stopped gateway: the same on the file, and what was replayed is delivere
     (await stopped('verify', '--set', `extensions.file_storage.directory=${directory}/none`)).stderr,
     /does not exist, nothing was queued there yet/,
   );
+});
+
+test('a replay says what it leaves: what lies in another file, and what failed in a stage', async t => {
+  const directory = mkdtempSync(join(tmpdir(), 'flamegate-queue-'));
+  const store = await new FakeStore().start();
+  store.answer = () => ({ status: 422, body: 'no' });
+  const port = await freePort();
+  const exporter = (storage: string) => ({ endpoint: store.url, sending_queue: { storage } });
+  const gateway = await Gateway.start({
+    plugins: [resolve('test/kit/stages/trial')],
+    extensions: {
+      file_storage: { directory: join(directory, 'a') },
+      'file_storage/b': { directory: join(directory, 'b') },
+    },
+    receivers: { self: {}, pyroscope: { endpoint: `127.0.0.1:${port}` } },
+    processors: { trial: {} },
+    exporters: { 'pyroscope/a': exporter('file_storage'), 'pyroscope/b': exporter('file_storage/b') },
+    service: {
+      extensions: ['file_storage', 'file_storage/b'],
+      pipelines: {
+        'profiles/a': { receivers: ['pyroscope'], processors: ['trial'], exporters: ['pyroscope/a'] },
+        'profiles/b': { receivers: ['self'], exporters: ['pyroscope/b'] },
+      },
+    },
+  });
+  t.after(async () => {
+    await gateway.kill();
+    await store.stop();
+    rmSync(directory, { recursive: true });
+  });
+  copyFileSync(gateway.file, join(directory, 'gateway.yaml'));
+  for (const name of ['good', 'app{trial=throw}']) {
+    const url = `http://127.0.0.1:${port}/ingest?name=${encodeURIComponent(name)}&format=pprof`;
+    await fetch(url, { method: 'POST', body: new Uint8Array(numbered(7)) });
+  }
+  await gateway.until(() => gateway.logs.some(({ msg }) => msg === 'batch rejected by the store') || undefined, 'it');
+  // As a process: the plugin finds our sources only under the launcher.
+  const queue = (...args: string[]) => flamegate(['queue', ...args, '--config', join(directory, 'gateway.yaml')]);
+  const across = await queue('replay', '--to', 'pyroscope/b');
+  assert.equal(across.code, 1);
+  assert.match(across.stdout, /^replayed 0 batches/, across.stderr);
+  assert.match(
+    across.stderr,
+    /\n.*flamegate: 1 batches lie in .*\/a\/queue\.db and were left: .* in .*\/b\/queue\.db/s,
+  );
+  const named = await queue('replay', 'pyroscope/a', '--to', 'pyroscope/b');
+  assert.deepEqual([named.code, /1 batches lie in/.test(named.stderr)], [1, true]);
+  const within = await queue('replay', '--to', 'pyroscope/a');
+  assert.deepEqual([within.code, within.stdout], [0, 'replayed 1 batches with 1 profiles to pyroscope/a\n']);
+  assert.match(within.stderr, /1 batches that failed in a stage were left/);
+  const stage = await queue('replay', 'stage:profiles/a/trial', '--to', 'pyroscope/a');
+  assert.deepEqual([stage.code, stage.stdout], [0, 'replayed 1 batches with 1 profiles to pyroscope/a\n']);
+  assert.match(stage.stderr, /warning: what is in stage:profiles\/a\/trial failed in a stage; .* no stage runs on it/);
 });
 
 test('damage is found: exit 1, the entry named', async t => {

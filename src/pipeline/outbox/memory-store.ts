@@ -10,10 +10,12 @@ import {
   type Depth,
   type Entry,
   type Evicted,
+  fullQueue,
   type Outcome,
   type PutResult,
   type QueueLimits,
   type Reader,
+  type Reservation,
   type Row,
   type Store,
   sizeIn,
@@ -70,16 +72,39 @@ export class MemoryStore implements Store {
     queue.reader = reader;
   }
 
-  full(rows: readonly Row[]): string | undefined {
+  reserve(rows: readonly Row[]): Reservation | string {
+    const promised: { queue: Schedule<Held>; room: Held }[] = [];
+    const giveBack = () => {
+      for (const { queue, room } of promised.splice(0)) queue.forget(room);
+    };
     for (const { queue: name, batch } of rows) {
       const queue = this.#queue(name);
+      // A queue that drops makes its room when it puts, which cannot fail.
       if (queue.limits.onFull !== 'refuse') continue;
-      if (!queue.fits(sizeOf(queue.limits, footprintOf(batch, this.#memory)))) return name;
+      const bytes = footprintOf(batch, this.#memory);
+      const size = sizeOf(queue.limits, bytes);
+      if (!queue.fits(size)) {
+        giveBack();
+        return fullQueue(name);
+      }
+      const room = { size, bytes, storedMs: 0, dueMs: 0 } as Held;
+      queue.promise(room);
+      promised.push({ queue, room });
     }
-    return undefined;
+    const put = async () => {
+      giveBack();
+      return this.#put(rows);
+    };
+    return { put, giveBack };
   }
 
   async put(rows: readonly Row[]): Promise<PutResult> {
+    const room = this.reserve(rows);
+    if (typeof room === 'string') throw new Error(room);
+    return room.put();
+  }
+
+  #put(rows: readonly Row[]): PutResult {
     const evicted: Evicted[] = [];
     const repeated: string[] = [];
     const nowMs = this.#clock.now();

@@ -10,6 +10,13 @@ export interface Selection {
   readonly untilMs?: number;
 }
 
+/** Begins the name of a queue of what failed in a stage, so that the stage and those behind it have not run on it. */
+const STAGE_QUEUE = 'stage:';
+
+export function isStageQueue(queue: string): boolean {
+  return queue.startsWith(STAGE_QUEUE);
+}
+
 export interface Tally {
   readonly batches: number;
   readonly bytes: number;
@@ -78,6 +85,8 @@ export interface ReplayPage extends Page {
   readonly already: number;
   /** Batches whose payload is gone. */
   readonly missing: number;
+  /** Batches that failed in a stage and were left, since their queue was not named. */
+  readonly unstaged: number;
   /** The queue had no room for more. */
   readonly full: boolean;
 }
@@ -103,6 +112,7 @@ export interface QueueOperations {
   payload(entry: number): Promise<Uint8Array | undefined>;
   /**
    * Enqueues what is selected for the exporter `to`, in one transaction; dead letters go from where they were, unless `keep`.
+   * What failed in a stage would go around it, unredacted where it redacts: only when its queue is named.
    * @throws QueueProblem when no exporter reads a queue of this name here
    */
   replay(selection: Selection, to: string, keep: boolean, after: number): Promise<ReplayPage>;

@@ -6,6 +6,8 @@ const CUT_AFTER = 1024;
 
 /** What a queue knows of an entry without its batch. */
 export interface Scheduled {
+  /** Rises with each that comes. */
+  readonly key: number;
   /** In units of the queue's sizer; never 0. */
   size: number;
   bytes: number;
@@ -25,6 +27,12 @@ export class Schedule<T extends Scheduled> {
   /** Entries that wait for their time, soonest first. Short: what failed lately. */
   #waiting: T[] = [];
   readonly #taken = new Set<T>();
+  /** What is to make room for something that is being written: nobody gets it, and it is still there if that fails. */
+  readonly #leaving = new Set<T>();
+  #leavingSize = 0;
+  #leavingBytes = 0;
+  /** Room for what is being written. */
+  readonly #promised = new Set<T>();
   readonly #takers: ((entry: T | undefined) => void)[] = [];
   #alarm: AbortController | undefined;
 
@@ -37,20 +45,22 @@ export class Schedule<T extends Scheduled> {
   relimit(limits: QueueLimits, sizeOf: (entry: T) => number): void {
     this.limits = limits;
     this.#used = 0;
-    for (const entry of this.entries()) {
+    this.#leavingSize = 0;
+    for (const entry of [...this.entries(), ...this.#leaving, ...this.#promised]) {
       entry.size = sizeOf(entry);
       this.#used += entry.size;
+      if (this.#leaving.has(entry)) this.#leavingSize += entry.size;
     }
   }
 
   /** Whether this much more fits without anything being dropped. */
   fits(size: number): boolean {
-    return this.#used + size <= this.limits.capacity;
+    return this.#used - this.#leavingSize + size <= this.limits.capacity;
   }
 
   /** How much more fits, in units of the queue's sizer. */
   get free(): number {
-    return Math.max(0, this.limits.capacity - this.#used);
+    return Math.max(0, this.limits.capacity - this.#used + this.#leavingSize);
   }
 
   /** The oldest entry that nobody has taken: what goes first when there is no room. */
@@ -60,7 +70,66 @@ export class Schedule<T extends Scheduled> {
     return oldest;
   }
 
-  /** Counts an entry in that is not there yet: room that is promised. */
+  /** Counts an entry in that is about to come, or not: `keep` or `forget` follows. */
+  promise(entry: T): void {
+    this.#promised.add(entry);
+    this.reserve(entry);
+  }
+
+  /** What was promised has come. */
+  keep(entry: T): void {
+    this.#promised.delete(entry);
+    this.add(entry);
+  }
+
+  /**
+   * Chooses the oldest that nobody has taken until `size` fits: they go with `left`, or come back with `stay`. Undefined, and nothing
+   * chosen, when it would not fit even so.
+   */
+  choose(size: number): T[] | undefined {
+    const chosen: T[] = [];
+    while (!this.fits(size)) {
+      const oldest = this.oldestIdle;
+      if (!oldest) {
+        for (const entry of chosen.reverse()) this.stay(entry);
+        return undefined;
+      }
+      this.pull(oldest);
+      this.#leaving.add(oldest);
+      this.#leavingSize += oldest.size;
+      this.#leavingBytes += oldest.bytes;
+      chosen.push(oldest);
+    }
+    return chosen;
+  }
+
+  /** Counts a chosen entry out; false when it went another way meanwhile. */
+  left(entry: T): boolean {
+    if (!this.#unchoose(entry)) return false;
+    this.forget(entry);
+    return true;
+  }
+
+  /** A chosen entry stays, where it was. */
+  stay(entry: T): void {
+    if (!this.#unchoose(entry)) return;
+    if (entry.dueMs > this.#clock.now()) this.#postpone(entry);
+    else if (this.#takers.length > 0) this.#offer(entry);
+    else {
+      // Others may have come back before it.
+      let at = this.#head;
+      while (at < this.#ready.length && this.#ready[at]!.key < entry.key) at++;
+      if (at === this.#head && at > 0) this.#ready[--this.#head] = entry;
+      else this.#ready.splice(at, 0, entry);
+    }
+  }
+
+  /** What is chosen to make room. */
+  get leaving(): ReadonlySet<T> {
+    return this.#leaving;
+  }
+
+  /** Counts an entry in. */
   reserve(entry: T): void {
     this.#used += entry.size;
     this.#bytes += entry.bytes;
@@ -68,6 +137,7 @@ export class Schedule<T extends Scheduled> {
 
   /** Counts an entry out: it was delivered, dropped, or never came. */
   forget(entry: T): void {
+    this.#promised.delete(entry);
     this.#used -= entry.size;
     this.#bytes -= entry.bytes;
   }
@@ -88,6 +158,7 @@ export class Schedule<T extends Scheduled> {
 
   /** Takes an idle entry out, without counting it out; at once for the oldest, the others are looked for. */
   pull(entry: T): void {
+    if (this.#unchoose(entry)) return;
     if (this.#ready[this.#head] === entry) {
       this.#shift();
       return;
@@ -145,11 +216,14 @@ export class Schedule<T extends Scheduled> {
   get depth(): Depth {
     let oldestMs = this.#ready[this.#head]?.storedMs;
     for (const { storedMs } of this.#waiting) if (oldestMs === undefined || storedMs < oldestMs) oldestMs = storedMs;
-    for (const { storedMs } of this.#taken) if (oldestMs === undefined || storedMs < oldestMs) oldestMs = storedMs;
-    const batches = this.#ready.length - this.#head + this.#waiting.length + this.#taken.size;
-    return { batches, bytes: this.#bytes, inFlight: this.#taken.size, oldestMs };
+    for (const some of [this.#taken, this.#leaving])
+      for (const { storedMs } of some) if (oldestMs === undefined || storedMs < oldestMs) oldestMs = storedMs;
+    const idle = this.#ready.length - this.#head + this.#waiting.length + this.#leaving.size;
+    const batches = idle + this.#taken.size;
+    return { batches, bytes: this.#bytes - this.#leavingBytes, inFlight: this.#taken.size, oldestMs };
   }
 
+  /** But for what is leaving. */
   *entries(): Generator<T> {
     for (let at = this.#head; at < this.#ready.length; at++) yield this.#ready[at]!;
     yield* this.#waiting;
@@ -161,6 +235,13 @@ export class Schedule<T extends Scheduled> {
     this.#alarm?.abort();
     for (const taker of this.#takers.splice(0)) taker(undefined);
     this.#taken.clear();
+  }
+
+  #unchoose(entry: T): boolean {
+    if (!this.#leaving.delete(entry)) return false;
+    this.#leavingSize -= entry.size;
+    this.#leavingBytes -= entry.bytes;
+    return true;
   }
 
   #shift(): void {

@@ -53,6 +53,17 @@ export interface PutResult {
   readonly repeated?: readonly string[];
 }
 
+/** Room for rows that nobody else can take until it is used or given back. */
+export interface Reservation {
+  /**
+   * Takes all rows or none, durable when it resolves. What has to go to make room goes with it, and stays when it fails. Call it once.
+   * @throws Error with a sentence when the store cannot write; nothing was taken or dropped then
+   */
+  put(): Promise<PutResult>;
+  /** Has no effect once it was put. */
+  giveBack(): void;
+}
+
 export interface Depth {
   readonly batches: number;
   readonly bytes: number;
@@ -88,12 +99,9 @@ export interface Store {
   readonly durable: boolean;
   /** Makes the queue, or gives an existing one new limits and another reader. */
   open(queue: string, limits: QueueLimits, reader: Reader): void;
-  /** The first queue that must refuse its row, or undefined when `put` would take them all. */
-  full(rows: readonly Row[]): string | undefined;
-  /**
-   * Takes all rows or none, durable when it resolves. Call only when nothing is `full`.
-   * @throws Error with a sentence when the store cannot write; nothing was taken then
-   */
+  /** Room for all rows, or a sentence that says why there is none; then nothing is kept. The rows have one batch. */
+  reserve(rows: readonly Row[]): Reservation | string;
+  /** Both at once. @throws Error with a sentence when there is no room, or as `Reservation.put` */
   put(rows: readonly Row[]): Promise<PutResult>;
   /**
    * The sender of this batch will try again although it was put here: another branch did not take it. The queues that have it do not take
@@ -114,6 +122,10 @@ export interface Store {
   depth(queue: string): Depth;
   /** Nobody reads this queue any longer. A durable store keeps what is in it; any other tells the reader what is lost. */
   close(queue: string): void;
+}
+
+export function fullQueue(queue: string): string {
+  return `the queue of ${queue} is full`;
 }
 
 /** What a batch counts in its queue; never 0, so that an endless number of empty batches cannot pile up. */

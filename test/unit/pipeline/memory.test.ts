@@ -160,10 +160,19 @@ test('a store that answers, however slowly, gives nothing up either', async () =
   await service.stop(AbortSignal.abort());
 });
 
-test('between full and put others may come: a queue that refuses takes them and drops nothing', async () => {
-  const { store, put } = rig();
+test('a queue that refuses promises no more than it has, and what is given back is free again', async () => {
+  const { store } = rig();
   store.open('a', { ...bytes, onFull: 'refuse', capacity: 10_000 }, reader);
-  for (let n = 0; n < 4; n++) await put(['a'], 'p'.repeat(1800), 1807);
-  assert.equal(store.depth('a').batches, 4);
-  assert.equal(store.full([{ queue: 'a', batch: batchOf(Buffer.alloc(10)), storedMs: 0 }]), 'a');
+  const row = () => [{ queue: 'a', batch: batchOf(Buffer.alloc(2500)), storedMs: 0 }];
+  const promised = [store.reserve(row()), store.reserve(row())].map(
+    one => (typeof one === 'string' ? undefined : one)!,
+  );
+  assert.equal(store.reserve(row()), 'the queue of a is full');
+  promised[0]!.giveBack();
+  const third = store.reserve(row());
+  assert.ok(typeof third !== 'string');
+  await Promise.all([promised[1]!.put(), third.put()]);
+  promised[1]!.giveBack();
+  assert.equal(store.reserve(row()), 'the queue of a is full');
+  assert.equal(store.depth('a').batches, 2);
 });

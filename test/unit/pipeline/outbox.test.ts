@@ -43,11 +43,11 @@ function rig(
     const slab = memory.lease(size)!;
     const batch = batchOf(slab.bytes.subarray(0, size), service);
     const row = outbox.row(batch)!;
-    const full = store.full([row]);
-    if (full === undefined) for (const evicted of (await store.put([row])).evicted) outbox.evicted(evicted);
+    const room = store.reserve([row]);
+    if (typeof room !== 'string') for (const evicted of (await room.put()).evicted) outbox.evicted(evicted);
     memory.release(slab.bytes);
     await settled();
-    return full;
+    return typeof room === 'string' ? room : undefined;
   };
   return { clock, memory, store, outbox, sent, drops, health, put, services: () => sent.map(one => one.service) };
 }
@@ -198,7 +198,7 @@ test('a full queue drops its oldest batch, or refuses, as told', async () => {
   const refuse = rig({ sending_queue: { ...config.sending_queue, on_full: 'refuse' } }, stuck);
   await refuse.outbox.start();
   for (let n = 0; n < 4; n++) assert.equal(await refuse.put('x'), undefined);
-  assert.equal(await refuse.put('y'), 'pyroscope/a');
+  assert.equal(await refuse.put('y'), 'the queue of pyroscope/a is full');
   assert.deepEqual(refuse.drops, []);
   for (const { outbox } of [drop, refuse]) await outbox.stop(never());
 });

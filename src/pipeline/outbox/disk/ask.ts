@@ -1,6 +1,7 @@
 // What the operations on queues ask of a file: each question is one bounded step.
 import {
   type EntriesPage,
+  isStageQueue,
   type Page,
   QueueProblem,
   type Selection,
@@ -52,6 +53,7 @@ export interface Answers {
     readonly entries: readonly StoredEntry[];
     readonly already: number;
     readonly missing: number;
+    readonly unstaged: number;
     readonly full: boolean;
   };
   purge: Page & { readonly purged: number; readonly bytes: number };
@@ -106,14 +108,15 @@ function replay(database: QueueDatabase, ask: Of<'replay'>): Answers['replay'] {
   const { selection, to, keep, sizer, nowMs } = ask;
   const { rows, next } = database.page(selection, ask.after, STEP_ENTRIES);
   const added: StoredEntry[] = [];
-  let [already, missing, addedBytes, addedUnits] = [0, 0, 0, 0];
+  let [already, missing, unstaged, addedBytes, addedUnits] = [0, 0, 0, 0, 0];
   let stopped: { full: boolean; next: number | undefined } | undefined;
   let before = ask.after;
   database.transaction(() => {
     for (const { id, payload, queue, bytes, items, deadMs } of rows) {
       const dead = deadMs !== null;
       if (!dead && queue === to) continue;
-      if (!database.describe(payload)) missing++;
+      if (isStageQueue(queue) && selection.queue !== queue) unstaged++;
+      else if (!database.describe(payload)) missing++;
       else {
         if (database.waits(payload, to)) already++;
         else {
@@ -134,7 +137,7 @@ function replay(database: QueueDatabase, ask: Of<'replay'>): Answers['replay'] {
       before = id;
     }
   });
-  return { entries: added, already, missing, ...(stopped ?? { full: false, next }) };
+  return { entries: added, already, missing, unstaged, ...(stopped ?? { full: false, next }) };
 }
 
 function purge(database: QueueDatabase, { selection, after }: Of<'purge'>): Answers['purge'] {

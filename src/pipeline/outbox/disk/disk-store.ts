@@ -10,9 +10,11 @@ import {
   type Depth,
   type Entry,
   type Evicted,
+  fullQueue,
   type Outcome,
   type PutResult,
   type QueueLimits,
+  type Reservation,
   type Row,
   type Store,
   sizeIn,
@@ -41,6 +43,14 @@ export interface DiskStoreParts {
   readonly preload?: URL | undefined;
 }
 
+/** Where a batch is about to be, and what makes room for it there. */
+interface Place {
+  readonly name: string;
+  readonly queue: Schedule<Held>;
+  readonly held: Held;
+  readonly victims: readonly Held[];
+}
+
 /**
  * Queues in a file. What is in which order lives here, some 200 bytes an entry; the batches are in the file, and in memory too while
  * there is room. `put` resolves after the commit that holds the batch.
@@ -56,6 +66,8 @@ export class DiskStore implements Store {
   /** Entries of queues that nobody has opened, by queue. */
   readonly #unopened = new Map<string, Held[]>();
   #nextId = 1;
+  /** How many files have taken the place of damaged ones. */
+  #files = 0;
 
   constructor(parts: DiskStoreParts) {
     this.#of = parts;
@@ -135,67 +147,111 @@ export class DiskStore implements Store {
     this.#unopened.delete(name);
   }
 
-  full(rows: readonly Row[]): string | undefined {
-    for (const { queue: name, batch } of rows) {
-      const queue = this.#queue(name);
-      if (queue.limits.onFull === 'refuse' && !queue.fits(sizeIn(queue.limits, batch.sizeBytes))) return name;
-    }
-    return undefined;
-  }
-
-  async put(rows: readonly Row[]): Promise<PutResult> {
-    const evicted: Evicted[] = [];
+  reserve(rows: readonly Row[]): Reservation | string {
+    // At once, before anything has to go for what cannot be written.
+    if (this.#link.trouble) return this.#link.trouble.message;
     const { batch } = rows[0]!;
     const stored = new Stored(this.#nextId++, batch.sizeBytes);
-    const fresh: { held: Held; name: string }[] = [];
+    const [items, bytes] = [itemsOf(batch), batch.sizeBytes];
+    const places: Place[] = [];
+    const evicted: Evicted[] = [];
     for (const { queue: name, storedMs } of rows) {
       const queue = this.#queue(name);
-      const size = sizeIn(queue.limits, batch.sizeBytes);
-      this.#makeRoom(name, queue, size, evicted);
-      const items = itemsOf(batch);
-      if (!queue.fits(size)) {
+      const size = sizeIn(queue.limits, bytes);
+      const drops = queue.limits.onFull === 'drop_oldest';
+      const victims = drops ? queue.choose(size) : [];
+      if (!drops && !queue.fits(size)) {
+        this.#giveBack(places);
+        return fullQueue(name);
+      }
+      if (!victims) {
+        // Everything that is left is in flight: the new batch itself is what goes.
         evicted.push({ queue: name, items, storedMs });
         continue;
       }
-      const { sizeBytes: bytes } = batch;
       const key = this.#nextId++;
       const held = { key, stored, items, size, bytes, storedMs, attempts: 0, firstTryMs: undefined, dueMs: 0 };
-      queue.reserve(held);
-      fresh.push({ held, name });
+      queue.promise(held);
+      places.push({ name, queue, held, victims });
     }
-    if (fresh.length === 0) return { evicted };
+    const put = async () => {
+      const own = places.splice(0);
+      return own.length === 0 ? { evicted } : this.#put(batch, stored, own, evicted);
+    };
+    return { put, giveBack: () => this.#giveBack(places.splice(0)) };
+  }
+
+  async put(rows: readonly Row[]): Promise<PutResult> {
+    const room = this.reserve(rows);
+    if (typeof room === 'string') throw new Error(room);
+    return room.put();
+  }
+
+  async #put(batch: AnyBatch, stored: Stored, places: readonly Place[], evicted: Evicted[]): Promise<PutResult> {
     this.#cache.keep(stored, batch);
+    const files = this.#files;
+    let refused: readonly number[];
     try {
       const { meta, bodies } = encodeBatch(batch);
-      const entries = fresh.map(({ held, name }) => entryOf(held, name));
-      const refused = await this.#link.write({
-        kind: 'put',
-        payload: stored.id,
-        batch: batch.id.recipe,
-        meta,
-        bodies,
-        entries,
-      });
-      const repeated: string[] = [];
-      for (const { held, name } of fresh) {
-        const queue = this.#queues.get(name);
-        if (refused.includes(held.key)) {
-          repeated.push(name);
-          queue?.forget(held);
-          continue;
-        }
-        stored.wanted++;
-        // Its exporter may have left meanwhile; the file has the entry, and whoever opens the queue next finds it.
-        if (queue) queue.add(held);
-        else this.#unopened.set(name, [...(this.#unopened.get(name) ?? []), held]);
-      }
-      this.#cache.trim(stored);
-      return { evicted, ...(repeated.length > 0 && { repeated }) };
+      const entries = places.map(({ held, name }) => entryOf(held, name));
+      const evict = places.flatMap(({ held, victims }) =>
+        victims.map(({ key, stored: { id } }) => ({ for: held.key, entry: key, payload: id })),
+      );
+      const put = { kind: 'put', payload: stored.id, batch: batch.id.recipe, meta, bodies, entries } as const;
+      refused = await this.#link.write({ ...put, ...(evict.length > 0 && { evict }) });
     } catch (error) {
-      for (const { held, name } of fresh) this.#queues.get(name)?.forget(held);
+      this.#giveBack(places);
       this.#cache.drop(stored);
       throw error;
     }
+    const repeated = places.filter(({ held }) => refused.includes(held.key));
+    this.#giveBack(repeated);
+    for (const place of places) {
+      if (repeated.includes(place)) continue;
+      const { name, queue, held, victims } = place;
+      for (const victim of victims) {
+        if (!queue.left(victim)) continue;
+        evicted.push({ queue: name, items: victim.items, storedMs: victim.storedMs });
+        // Another file has taken the place of the one that forgot it, and may have got it again.
+        if (files !== this.#files) this.#unwant(victim, () => {});
+        else {
+          victim.stored.wanted--;
+          this.#cache.trim(victim.stored);
+        }
+      }
+      stored.wanted++;
+      if (this.#queues.get(name) === queue) queue.keep(held);
+      // Its exporter has left meanwhile; the file has the entry, and whoever opened the queue since, or opens it next, finds it.
+      else this.#restore(name, held);
+    }
+    this.#cache.trim(stored);
+    return { evicted, ...(repeated.length > 0 && { repeated: repeated.map(({ name }) => name) }) };
+  }
+
+  /** Nothing came: who was to make room stays. */
+  #giveBack(places: readonly Place[]): void {
+    for (const { name, queue, held, victims } of places) {
+      queue.forget(held);
+      for (const victim of victims.toReversed()) {
+        if (this.#queues.get(name) === queue) queue.stay(victim);
+        else if (queue.left(victim)) this.#restore(name, victim);
+      }
+    }
+  }
+
+  /** Takes up an entry that the file has, in a queue that may be open or not. */
+  #restore(name: string, held: Held): void {
+    const queue = this.#queues.get(name);
+    if (!queue) {
+      this.#unopened.set(
+        name,
+        [...(this.#unopened.get(name) ?? []), held].sort((a, b) => a.key - b.key),
+      );
+      return;
+    }
+    held.size = sizeIn(queue.limits, held.bytes);
+    queue.reserve(held);
+    queue.add(held);
   }
 
   async take(name: string, abort: AbortSignal): Promise<Entry | undefined> {
@@ -314,30 +370,11 @@ export class DiskStore implements Store {
     return queue;
   }
 
-  #makeRoom(name: string, queue: Schedule<Held>, size: number, evicted: Evicted[]): void {
-    while (!queue.fits(size)) {
-      const oldest = queue.oldestIdle;
-      if (!oldest) return;
-      queue.pull(oldest);
-      evicted.push({ queue: name, items: oldest.items, storedMs: oldest.storedMs });
-      this.#finish(queue, oldest);
-    }
-  }
-
   /** Takes up an entry that the file got by a replay. Its payload may be known already by another object; the file counts for itself. */
   #adopt(entry: StoredEntry): void {
     const stored = new Stored(entry.payload, entry.bytes);
     stored.wanted = 1;
-    const held = heldOf(entry, stored);
-    const queue = this.#queues.get(entry.queue);
-    // Its exporter may have left meanwhile.
-    if (!queue) {
-      this.#unopened.set(entry.queue, [...(this.#unopened.get(entry.queue) ?? []), held]);
-      return;
-    }
-    held.size = sizeIn(queue.limits, held.bytes);
-    queue.reserve(held);
-    queue.add(held);
+    this.#restore(entry.queue, heldOf(entry, stored));
   }
 
   /** An operator deletes entries that nobody has taken; resolves when the file has forgotten them too. */
@@ -393,6 +430,7 @@ export class DiskStore implements Store {
 
   /** The file was damaged and another one has taken its place: what that lacks is written again, or is lost. */
   #replaced(kept: ReadonlySet<number>, unwritten: ReadonlySet<number>, warnings: readonly string[]): void {
+    this.#files++;
     for (const warning of warnings) this.#of.log.error('queue file was damaged', { detail: warning });
     const safe = (key: number) => kept.has(key) || unwritten.has(key);
     const { lost, again } = reconcile(safe, this.#queues, this.#unopened);

@@ -29,6 +29,14 @@ export interface Death {
   readonly message: string;
 }
 
+/** An entry that goes so that another fits. */
+export interface Eviction {
+  /** The entry that it makes room for. */
+  readonly for: number;
+  readonly entry: number;
+  readonly payload: number;
+}
+
 /** Deliveries that will not be made. */
 export interface Lost {
   readonly queue: string;
@@ -47,6 +55,8 @@ export type Op =
       readonly entries: readonly StoredEntry[];
       /** The entries are dead letters from the start: stored whatever their queue had lately. */
       readonly dead?: Death;
+      /** Entries that make room for those of this step: gone with it, and only where it is not a repeat. */
+      readonly evict?: readonly Eviction[];
       /** It was in a file that was damaged, and may be in the new one in part. */
       readonly again?: boolean;
     }
@@ -68,7 +78,7 @@ export type Op =
 type Put = Extract<Op, { kind: 'put' }>;
 type PackedOp =
   | Exclude<Op, { kind: 'put' }>
-  | (Pick<Put, 'kind' | 'payload' | 'entries' | 'dead' | 'again'> & {
+  | (Pick<Put, 'kind' | 'payload' | 'entries' | 'dead' | 'evict' | 'again'> & {
       readonly batch: string | readonly (string | number)[];
       /** How many of `bodies` are this one's. */
       readonly count: number;
@@ -90,7 +100,7 @@ export function packGroup(ops: readonly Op[], fresh: boolean): PackedGroup {
   const bodies: Uint8Array[] = [];
   const packed = ops.map((op): PackedOp => {
     if (op.kind !== 'put') return op;
-    const { kind, payload, entries, dead, again } = op;
+    const { kind, payload, entries, dead, evict, again } = op;
     const first = bodies.length;
     metas.push(op.meta);
     bodies.push(...op.bodies);
@@ -101,7 +111,8 @@ export function packGroup(ops: readonly Op[], fresh: boolean): PackedGroup {
     };
     const batch =
       typeof op.batch === 'string' ? op.batch : op.batch.map(part => (typeof part === 'string' ? part : place(part)));
-    return { kind, payload, entries, batch, count: op.bodies.length, ...(dead && { dead }), ...(again && { again }) };
+    const more = { ...(dead && { dead }), ...(evict && { evict }), ...(again && { again }) };
+    return { kind, payload, entries, batch, count: op.bodies.length, ...more };
   });
   return { kind: 'group', fresh, ops: JSON.stringify(packed), metas, bodies };
 }
@@ -111,7 +122,7 @@ export function unpackGroup({ ops, metas, bodies }: PackedGroup): Op[] {
   let body = 0;
   return (JSON.parse(ops) as PackedOp[]).map((op): Op => {
     if (op.kind !== 'put') return op;
-    const { kind, payload, entries, count, dead, again } = op;
+    const { kind, payload, entries, count, dead, evict, again } = op;
     const own = bodies.slice(body, body + count);
     body += count;
     let batch: Put['batch'];
@@ -128,6 +139,7 @@ export function unpackGroup({ ops, metas, bodies }: PackedGroup): Op[] {
       meta: metas[put++]!,
       bodies: own,
       ...(dead && { dead }),
+      ...(evict && { evict }),
       ...(again && { again }),
     };
   });

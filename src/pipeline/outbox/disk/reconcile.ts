@@ -28,7 +28,7 @@ export function reconcile(
       } else if (!taken?.has(held)) lost.push([name, held]);
     }
   };
-  for (const [name, queue] of queues) check(name, queue.entries(), queue.taken);
+  for (const [name, queue] of queues) check(name, [...queue.entries(), ...queue.leaving], queue.taken);
   for (const [name, waiting] of unopened) check(name, waiting);
   return { lost, again };
 }

@@ -85,15 +85,15 @@ export class RunningOperations implements QueueOperations {
     // Promised until the file has said what came: nobody else may fill it, and nobody shall find the queue full because of more.
     const size = Math.min(room, sizer === 'bytes' ? STEP_ROOM_BYTES : STEP_ENTRIES);
     const promised = { size, bytes: 0, storedMs: 0, dueMs: 0 } as Held;
-    queue.reserve(promised);
+    queue.promise(promised);
     const ask = { what: 'replay', selection, after, to, keep, room, sizer, nowMs: clock.now() } as const;
     const answer = await link
       .ask<'replay'>({ ...ask, firstId: ids(STEP_ENTRIES) })
       .finally(() => queue.forget(promised));
-    const { entries, already, missing, full, next } = answer;
+    const { entries, ...page } = answer;
     for (const entry of entries) adopt(entry);
     const items = entries.reduce((sum, entry) => sum + entry.items, 0);
-    return { replayed: entries.length, items, already, missing, full, next };
+    return { replayed: entries.length, items, ...page };
   }
 
   async purge(selection: Selection, after: number): Promise<PurgePage> {

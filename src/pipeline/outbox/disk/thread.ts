@@ -137,6 +137,10 @@ class QueueThread {
         const id = `${batch} ${envelopeOf(op.meta)}`;
         const entries =
           op.dead || op.again ? op.entries : op.entries.filter(entry => this.#isNew(at, entry, id, taken, repeated));
+        for (const { for: key, entry, payload } of op.evict ?? [])
+          if (entries.some(({ id: taken }) => taken === key))
+            // `last`, whatever else wanted the payload when it was chosen: nobody may by now.
+            this.#database.apply({ kind: 'done', entry, payload, last: true });
         if (entries.length > 0) this.#database.put(op.payload, batch, op.meta, this.#join(op.bodies), entries, op);
       }
       if (taken.size > 0) this.#database.remember(taken, this.#nowMs);

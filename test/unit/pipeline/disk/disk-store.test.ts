@@ -265,7 +265,7 @@ test('a full queue drops its oldest, or refuses, as told; the file agrees', asyn
   const strict = { ...small, onFull: 'refuse' } as const;
   const store = await start({ a: small, b: strict });
   for (const name of names(3)) await put(store, name, ['a', 'b']);
-  assert.equal(await put(store, 'profile-4', ['a', 'b']), 'b');
+  assert.equal(((await put(store, 'profile-4', ['a', 'b'])) as Error).message, 'the queue of b is full');
   const { evicted } = (await put(store, 'profile-4')) as PutResult;
   assert.deepEqual(
     evicted.map(({ items }) => items),

@@ -1,25 +1,9 @@
 // A disk that fails: nothing is acknowledged that is not on it, deliveries go on, and it recovers by itself.
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { settled } from '../fixtures.ts';
-import { batchOf, disk, textOf } from './rig.ts';
+import { test } from 'node:test';
+import { batchOf, faulty, textOf } from './rig.ts';
 
 const names = (count: number, from = 1) => Array.from({ length: count }, (_, n) => `profile-${n + from}`);
-
-function faulty(t: TestContext) {
-  const rig = disk(t, 1 << 28, new URL('../../../kit/faulty-sqlite.ts', import.meta.url));
-  const control = join(rig.dir, 'faults');
-  // A worker gets the environment as it is when the store starts.
-  process.env.FLAMEGATE_FAULTS = control;
-  const fail = (what: string) => writeFileSync(control, what);
-  const heal = async () => {
-    rmSync(control);
-    while (rig.health.at(-1) !== undefined) await settled();
-  };
-  return { ...rig, fail, heal };
-}
 
 for (const [kind, message] of [
   ['EIO', /cannot be written: disk I\/O error/],

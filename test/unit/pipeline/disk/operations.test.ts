@@ -5,12 +5,13 @@ import { QueueDatabase } from '../../../../src/pipeline/outbox/disk/database.ts'
 import type { DiskStore } from '../../../../src/pipeline/outbox/disk/disk-store.ts';
 import type { Page, QueueOperations, QueueTally, Selection } from '../../../../src/pipeline/outbox/operations.ts';
 import { StoppedOperations } from '../../../../src/queue/stopped.ts';
-import { disk, ROOMY } from './rig.ts';
+import { batchOf, disk, ROOMY } from './rig.ts';
 
+const STAGE = 'stage:profiles/a/frames';
 type Rig = ReturnType<typeof disk>;
 
 /** Two dead letters of `a`, one of `old`, that nobody reads; p4 waits for `a` and `b`, p5 for `b`. */
-async function filled(rig: Rig): Promise<DiskStore> {
+async function filled(rig: Rig, stage?: string): Promise<DiskStore> {
   const store = await rig.start({ a: ROOMY, b: ROOMY, old: ROOMY });
   for (const name of ['p1', 'p2']) {
     await rig.put(store, name, ['a']);
@@ -26,19 +27,24 @@ async function filled(rig: Rig): Promise<DiskStore> {
   await rig.clock.advance(60_000);
   await rig.put(store, 'p4', ['a', 'b']);
   await rig.put(store, 'p5', ['b'], 2000);
+  if (stage !== undefined) await store.bury(stage, batchOf(Buffer.alloc(100, 'p6'), 'p6'), 'stage_failed', 'threw');
   return store;
 }
 
 /** What both kinds of access must do; the store is given while it runs. */
-function both(name: string, body: (rig: Rig, queues: QueueOperations, store: DiskStore | undefined) => Promise<void>) {
+function both(
+  name: string,
+  body: (rig: Rig, queues: QueueOperations, store: DiskStore | undefined) => Promise<void>,
+  stage?: string,
+) {
   test(`${name}: running`, async t => {
     const rig = disk(t);
-    const store = await filled(rig);
+    const store = await filled(rig, stage);
     await body(rig, store.operations, store);
   });
   test(`${name}: stopped`, async t => {
     const rig = disk(t);
-    await rig.stop(await filled(rig));
+    await rig.stop(await filled(rig, stage));
     const queues = stopped(t, rig);
     await body(rig, queues, undefined);
   });
@@ -110,7 +116,15 @@ both(
   'replay queues dead letters for another exporter, once, and takes them from where they were',
   async (rig, queues, store) => {
     const page = await queues.replay({ state: 'dead' }, 'b', false, 0);
-    assert.deepEqual(page, { replayed: 3, items: 3, already: 0, missing: 0, full: false, next: undefined });
+    assert.deepEqual(page, {
+      replayed: 3,
+      items: 3,
+      already: 0,
+      missing: 0,
+      unstaged: 0,
+      full: false,
+      next: undefined,
+    });
     assert.deepEqual(numbers(await queues.tally()), [
       ['a', true, 1, 1000, ''],
       ['b', true, 5, 6000, ''],
@@ -138,6 +152,19 @@ both(
       ['b', true, 2, 3000, ''],
     ]);
   },
+);
+
+both(
+  'what failed in a stage is replayed only when its queue is named',
+  async (_rig, queues) => {
+    const page = await queues.replay({ state: 'dead' }, 'b', false, 0);
+    assert.deepEqual([page.replayed, page.unstaged], [3, 1]);
+    const ranged = await queues.replay({ sinceMs: 0 }, 'b', false, 0);
+    assert.equal(ranged.unstaged, 1);
+    const named = await queues.replay({ queue: STAGE, state: 'dead' }, 'b', false, 0);
+    assert.deepEqual([named.replayed, named.unstaged], [1, 0]);
+  },
+  STAGE,
 );
 
 both('replay to a queue that nobody reads is refused with a sentence', async (_rig, queues) => {
@@ -241,7 +268,7 @@ test('replay fills a queue up to its limit and says that there is more', async t
   const store = await filled(rig);
   store.open('b', { ...ROOMY, capacity: 5000 });
   assert.deepEqual(await store.operations.replay({ state: 'dead' }, 'b', false, 0), {
-    ...{ replayed: 2, items: 2, already: 0, missing: 0, full: true, next: undefined },
+    ...{ replayed: 2, items: 2, already: 0, missing: 0, unstaged: 0, full: true, next: undefined },
   });
   assert.equal(store.depth('b').bytes, 5000);
   store.open('b', { capacity: 4, sizer: 'requests', onFull: 'refuse' });

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -7,7 +7,7 @@ import { BatchId, type ProfileBatch } from '../../../../src/model/batch.ts';
 import { DiskStore } from '../../../../src/pipeline/outbox/disk/disk-store.ts';
 import type { Entry, QueueLimits } from '../../../../src/pipeline/outbox/store.ts';
 import { SlabPool } from '../../../../src/workers/slabs.ts';
-import { FakeClock } from '../fixtures.ts';
+import { FakeClock, settled } from '../fixtures.ts';
 
 export const ROOMY: QueueLimits = { capacity: 1 << 30, sizer: 'bytes', onFull: 'drop_oldest' };
 const far = () => new AbortController().signal;
@@ -58,8 +58,7 @@ export function disk(t: TestContext, budgetBytes = 1 << 28, preload?: URL, deadB
     bytes.fill(text);
     const batch = batchOf(bytes, text);
     const rows = queues.map(queue => ({ queue, batch, storedMs: clock.now() }));
-    const full = store.full(rows);
-    const result = full === undefined ? await store.put(rows).catch((error: Error) => error) : full;
+    const result = await store.put(rows).catch((error: Error) => error);
     memory.release(slab.bytes);
     return result;
   };
@@ -75,6 +74,20 @@ export function disk(t: TestContext, budgetBytes = 1 << 28, preload?: URL, deadB
     return texts;
   };
   return { dir, file, memory, clock, lost, health, said, start, stop, put, take, drain };
+}
+
+/** The same on a disk that fails as told. */
+export function faulty(t: TestContext) {
+  const rig = disk(t, 1 << 28, new URL('../../../kit/faulty-sqlite.ts', import.meta.url));
+  const control = join(rig.dir, 'faults');
+  // A worker gets the environment as it is when the store starts.
+  process.env.FLAMEGATE_FAULTS = control;
+  const fail = (what: string) => writeFileSync(control, what);
+  const heal = async () => {
+    rmSync(control);
+    while (rig.health.at(-1) !== undefined) await settled();
+  };
+  return { ...rig, fail, heal };
 }
 
 export function batchOf(bytes: Uint8Array, text: string): ProfileBatch {
