@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Columns } from '../../../src/model/columns/columns.ts';
 import { Config } from '../../../src/processors/frames/config.ts';
+import factory from '../../../src/processors/frames/index.ts';
 import frames from '../../../src/processors/frames/stage.ts';
 import { decodePprof } from '../../../src/wire/pprof/decode.ts';
 import { encodePprof } from '../../../src/wire/pprof/encode.ts';
@@ -371,6 +372,30 @@ test('a name that is not UTF-8 is no obstacle', () => {
     [{ action: 'collapse', match: '.', name: 'all' }],
   ] as const)
     run(columns, { rules: [...rules] });
+});
+
+test('profiles that cannot be decoded are dropped where something is to be hidden, or as the configuration says', () => {
+  const of = (action: string, undecodable?: string) =>
+    factory.undecodable?.(
+      Config.parse({
+        rules: [
+          { action: 'drop', match: 'a' },
+          {
+            action,
+            match: 'a',
+            ...(action === 'collapse' && { name: 'x' }),
+            ...(action === 'rename' && { replacement: '' }),
+          },
+        ],
+        ...(undecodable && { undecodable }),
+      }),
+    );
+  assert.deepEqual(
+    ['drop', 'rename', 'collapse', 'redact'].map(action => of(action)),
+    ['pass', 'pass', 'pass', 'drop'],
+  );
+  assert.equal(of('redact', 'pass'), 'pass');
+  assert.equal(of('drop', 'drop'), 'drop');
 });
 
 test('mistakes in the configuration are said in sentences', () => {
