@@ -39,6 +39,8 @@ export class Columns {
   periodType: ValueTypeRows | undefined;
   period = 0n;
   unknown: UnknownFields | undefined;
+  /** Strings of the source that must not stay once nothing names them, though unknown fields may: 1, or 0 for not. Set by `hide`. */
+  hidden: Uint8Array | undefined;
 
   /** The bytes that strings and unknown fields lie in. They must stay as they are while the columns are in use. */
   get source(): Uint8Array {
@@ -73,6 +75,15 @@ export class Columns {
     this.timeNanos = this.durationNanos = this.period = 0n;
     this.periodType = undefined;
     this.unknown = undefined;
+    this.hidden = undefined;
+  }
+
+  /** Says that this text is to be seen nowhere that it was taken from, nor where nothing names it. */
+  hide(string: number): void {
+    const { sourceCount } = this.strings;
+    if (string >= sourceCount) return;
+    this.hidden ??= new Uint8Array(sourceCount);
+    this.hidden[string] = 1;
   }
 
   /**

@@ -45,10 +45,14 @@ export class Ranges {
     return low;
   }
 
-  /** Forgets those of a row: they stay, empty. */
-  remove(row: number): void {
-    for (let at = this.first(row); at < this.length && this.rows.items[at] === row; at++)
+  /** Forgets those of a row: they stay, empty. False when it had none. */
+  remove(row: number): boolean {
+    let any = false;
+    for (let at = this.first(row); at < this.length && this.rows.items[at] === row; at++) {
+      any ||= this.to.items[at] !== this.from.items[at];
       this.to.items[at] = this.from.items[at]!;
+    }
+    return any;
   }
 
   /** Renumbers rows, and forgets those that become -1. The order of the rows must stay. */

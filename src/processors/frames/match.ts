@@ -25,12 +25,24 @@ export function textMatcher({ strings }: Columns, regex: Regex): (row: number) =
   };
 }
 
+/** The row of the name that viewers show for a function: its system name where it has no other. */
+export function shownName({ strings, functions }: Columns, row: number): number {
+  const name = functions.name[row]!;
+  return strings.byteLength(name) > 0 ? name : functions.systemName[row]!;
+}
+
 export function lineMatcher(columns: Columns, field: Field, regex: Regex): LineMatcher {
   const { locations, functions, mappings } = columns;
   const matches = textMatcher(columns, regex);
-  const textOf = (row: number, column: Uint32Array) => (row === 0 ? 0 : column[row]!);
-  if (field === 'mapping') return location => matches(textOf(locations.mapping[location]!, mappings.file));
-  const column = field === 'function' ? functions.name : functions.file;
+  if (field === 'mapping')
+    return location => {
+      const row = locations.mapping[location]!;
+      return matches(row === 0 ? 0 : mappings.file[row]!);
+    };
   const { lines } = locations;
-  return (_location, line) => matches(line < 0 ? 0 : textOf(lines.function[line]!, column));
+  return (_location, line) => {
+    const row = line < 0 ? 0 : lines.function[line]!;
+    if (row === 0) return matches(0);
+    return matches(field === 'file' ? functions.file[row]! : shownName(columns, row));
+  };
 }

@@ -7,15 +7,18 @@ import { collapse } from './collapse.ts';
 import type { Config, Rule } from './config.ts';
 import { drop } from './drop.ts';
 import { lineMatcher } from './match.ts';
-import { rewriteNames } from './names.ts';
+import { hideUnnamed, redact } from './redact.ts';
+import { rename } from './rename.ts';
 
 type Edit = (columns: Columns) => void;
 
 /** Values are never touched: whatever becomes of a stack, its sample stays. */
 const frames: Stage<Config> = config => {
   const edits = config.rules.map(rule => editOf(rule, config));
+  const secrets = config.rules.filter(({ action }) => action === 'redact').map(({ match }) => new Regex(match));
   return (_profile, columns) => {
     for (const edit of edits) edit(columns);
+    if (secrets.length > 0) hideUnnamed(columns, secrets);
     return KEEP;
   };
 };
@@ -29,10 +32,10 @@ function editOf({ action, match, field, replacement, name, hash }: Rule, { other
     case 'collapse':
       return columns => collapse(columns, lineMatcher(columns, field, regex), name!);
     case 'rename':
-      return columns => rewriteNames(columns, field, regex, text => regex.replaceAll(text, replacement!), 'field');
+      return columns => rename(columns, field, regex, replacement!);
     case 'redact': {
       const write = hash ? (text: string) => pseudonym(text, hash_salt) : () => name ?? 'redacted';
-      return columns => rewriteNames(columns, field, regex, write, 'all');
+      return columns => redact(columns, field, regex, write);
     }
   }
 }

@@ -1,5 +1,4 @@
 import type { Columns } from '../../model/columns/columns.ts';
-import type { Strings } from '../../model/columns/strings.ts';
 import { decodePprof } from './decode.ts';
 
 /** Which rows are referred to: 1, or 0 for not; per table. */
@@ -13,7 +12,8 @@ export interface Live {
 /**
  * The rows that edited columns may write. A name that was taken out of all stacks must not stay in the tables, so what nothing refers
  * to goes. Two things stay: mappings that no location ever named, since they say what was loaded; and, where the profile has unknown
- * fields, which may refer to anything, what nothing referred to before the edit either. Only for these the source is decoded again.
+ * fields, which may refer to anything, what nothing referred to before the edit either, other than hidden texts. Only for these the
+ * source is decoded again.
  */
 export function liveRows(columns: Columns): Live {
   const live = referred(columns);
@@ -28,7 +28,7 @@ export function liveRows(columns: Columns): Live {
   markSymbols(columns, live);
   keepUnreferred(live.functions, before.functions);
   markStrings(columns, live);
-  keepStrings(columns.strings, live.strings, before.strings);
+  keepStrings(columns, live.strings, before.strings);
   return live;
 }
 
@@ -44,10 +44,11 @@ function keepUnreferred(live: Uint8Array, before: Uint8Array): void {
   for (let row = 0; row < before.length; row++) if (before[row] === 0) live[row] = 1;
 }
 
-/** As `keepUnreferred`, but a text that goes, goes from every row. */
-function keepStrings(strings: Strings, live: Uint8Array, before: Uint8Array): void {
+/** As `keepUnreferred`, but a text that goes or is to be hidden, goes from every row. */
+function keepStrings({ strings, hidden }: Columns, live: Uint8Array, before: Uint8Array): void {
   const gone = new Set<string>();
-  for (let row = 0; row < before.length; row++) if (live[row] === 0 && before[row] === 1) gone.add(strings.text(row));
+  for (let row = 0; row < before.length; row++)
+    if (live[row] === 0 && (before[row] === 1 || hidden?.[row] === 1)) gone.add(strings.text(row));
   for (let row = 0; row < before.length; row++)
     if (before[row] === 0 && !(gone.size > 0 && gone.has(strings.text(row)))) live[row] = 1;
 }

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Columns } from '../../../src/model/columns/columns.ts';
 import { Config } from '../../../src/processors/frames/config.ts';
+import factory from '../../../src/processors/frames/index.ts';
 import frames from '../../../src/processors/frames/stage.ts';
 import { decodePprof } from '../../../src/wire/pprof/decode.ts';
 import { encodePprof } from '../../../src/wire/pprof/encode.ts';
@@ -54,7 +55,12 @@ function model(stacks: readonly Frame[][], { rules, other = 'other' }: Input): F
   const made = (name: string, mapping = ''): Frame => ({ name, systemName: '', file: '', mapping });
   let now = stacks.map(stack => [...stack]);
   for (const { action, match, field = 'function', replacement, name, hash } of rules) {
-    const is = (frame: Frame) => new RegExp(match, 'u').test(field === 'function' ? frame.name : frame[field]);
+    const regex = new RegExp(match, 'u');
+    const is = (frame: Frame) => {
+      if (field !== 'function') return regex.test(frame[field]);
+      const either = action === 'redact' && frame.name !== '' && frame.systemName !== '';
+      return regex.test(frame.name || frame.systemName) || (either && regex.test(frame.systemName));
+    };
     const write = hash ? digest : (value: string) => (value === '' ? '' : (name ?? 'redacted'));
     // As in the profile: '' stays '', which is what frames without symbols have.
     const rename = (value: string) => (value === '' ? '' : value.replace(new RegExp(match, 'gu'), replacement!));
@@ -74,8 +80,8 @@ function model(stacks: readonly Frame[][], { rules, other = 'other' }: Input): F
             ? { ...frame, mapping: write(frame.mapping) }
             : { ...frame, name: write(frame.name), systemName: write(frame.systemName), file: write(frame.file) };
         if (field !== 'function') return { ...frame, [field]: rename(frame[field]) };
-        const same = frame.name === frame.systemName;
-        return { ...frame, name: rename(frame.name), systemName: same ? rename(frame.name) : frame.systemName };
+        const same = frame.systemName === (frame.name || frame.systemName);
+        return { ...frame, name: rename(frame.name), systemName: same ? rename(frame.systemName) : frame.systemName };
       });
     });
   }
@@ -225,6 +231,136 @@ test('redact hides name, system name and file, in functions that no stack names 
   assert.deepEqual(hashed, [[digest('secret.pay'), digest('secret.charge')]]);
 });
 
+const SECRET = 'corp.secret/pay';
+const FOREIGN = text(19, SECRET);
+/** Rows: 1 and 2 of the sample type, 3 the secret, 4 and 5 harmless. */
+const secretive = (...fields: number[][]) =>
+  Uint8Array.from([
+    ...bytes(1, [...number(1, 1), ...number(2, 2)]),
+    ...stack(1),
+    ...fields.flat(),
+    ...['', 'cpu', 'ns', SECRET, 'ok', 'redacted'].flatMap(one => text(6, one)),
+  ]);
+const place = (unknown: number[] = [], lineUnknown: number[] = []) =>
+  bytes(4, [
+    ...number(1, 1),
+    ...number(2, 1),
+    ...bytes(4, [...number(1, 1), ...number(2, 7), ...lineUnknown]),
+    ...unknown,
+  ]);
+const named = (name: number, systemName: number, unknown: number[] = []) =>
+  bytes(5, [...number(1, 1), ...number(2, name), ...number(3, systemName), ...unknown]);
+const binary = (file = 4, unknown: number[] = []) => bytes(3, [...number(1, 1), ...number(5, file), ...unknown]);
+/** What leaves the gateway: the bytes as they came where nothing was edited. */
+function left(raw: Uint8Array, rules: Input['rules']): Buffer {
+  const columns = decodePprof(raw);
+  const written = run(columns, { rules });
+  return columns.edited ? written : Buffer.from(raw);
+}
+const HIDING = [{ action: 'redact', match: 'secret' }] as const;
+
+const hidden: Record<string, Uint8Array> = {
+  'system name where the name is another': secretive(binary(), place(), named(4, 3)),
+  'system name where there is no name': secretive(binary(), place(), named(0, 3)),
+  'unknown field of the line': secretive(binary(), place([], FOREIGN), named(3, 3)),
+  'unknown field of the location': secretive(binary(), place(FOREIGN), named(3, 3)),
+  'unknown field of the function': secretive(binary(), place(), named(3, 3, FOREIGN)),
+  'function that no stack leads to, beside a field that nobody knows': secretive(
+    [...text(100, 'foreign')],
+    binary(),
+    place(),
+    named(4, 4),
+    bytes(5, [...number(1, 2), ...number(2, 3)]),
+  ),
+  'string that nothing names': secretive(binary(), place(), named(4, 4)),
+  'string that nothing names, beside a field that nobody knows': secretive(
+    [...text(100, 'foreign')],
+    binary(),
+    place(),
+    named(4, 4),
+  ),
+  'field that comes twice': secretive(binary(), place(), bytes(5, [...number(1, 1), ...number(2, 3), ...number(2, 4)])),
+  comment: secretive(binary(), place(), named(3, 3), number(13, 3)),
+  'comment alone': secretive(binary(), place(), named(4, 4), bytes(13, [4, 3])),
+  'patterns of frames and address of a document': secretive(
+    binary(),
+    place(),
+    named(4, 4),
+    number(7, 3),
+    number(8, 3),
+    number(15, 3),
+  ),
+};
+for (const [where, raw] of Object.entries(hidden))
+  test(`redact leaves the text nowhere: ${where}`, () => {
+    for (const how of [{}, { hash: true }]) {
+      const written = left(raw, [{ ...HIDING[0], ...how }]);
+      assert.ok(!written.includes('secret'), written.toString('latin1'));
+      assert.deepEqual(sumsOf(byProtobufjs(written)), [9n]);
+    }
+  });
+
+test('redact leaves the text nowhere: fields that nobody knows, of what has its new name already', () => {
+  // The string of the table matches too, so that only the fields are left to count.
+  const both = { action: 'redact', match: '^(redacted|corp)' } as const;
+  const functions = secretive(binary(), place(FOREIGN, FOREIGN), named(5, 5, FOREIGN));
+  assert.ok(!left(functions, [both]).includes('secret'));
+  const mappings = secretive(binary(5, FOREIGN), place(FOREIGN, FOREIGN), named(4, 4));
+  assert.ok(!left(mappings, [{ ...both, field: 'mapping' }]).includes('secret'));
+  // And where nothing else is edited.
+  const own = Uint8Array.from([
+    ...bytes(1, [...number(1, 1), ...number(2, 2)]),
+    ...stack(1),
+    ...place(FOREIGN, FOREIGN),
+    ...binary(4, FOREIGN),
+    ...named(3, 3, FOREIGN),
+    ...['', 'cpu', 'ns', 'redacted', 'redacted'].flatMap(one => text(6, one)),
+  ]);
+  const written = left(own, [
+    { action: 'redact', match: '^redacted$' },
+    { action: 'redact', match: '^redacted$', field: 'mapping' },
+  ]);
+  assert.ok(!written.includes('secret'));
+});
+
+test('redact leaves alone what does not match: the bytes pass, with their unnamed strings and unknown fields', () => {
+  const raw = secretive(binary(), place(FOREIGN, FOREIGN), named(4, 4, FOREIGN), number(13, 4));
+  const columns = decodePprof(raw);
+  run(columns, { rules: [{ action: 'redact', match: 'nothing here' }] });
+  assert.equal(columns.edited, false);
+});
+
+test('more unnamed strings than are worth a look go unseen', () => {
+  const many = Array.from({ length: 10_100 }, (_, at) => text(6, `unnamed ${at} `));
+  const raw = Uint8Array.from([
+    ...secretive(binary(), place(), named(4, 4)),
+    ...many.flat(),
+    ...text(6, 'corp.secret'),
+  ]);
+  assert.ok(!left(raw, [...HIDING]).includes('secret'));
+  const columns = decodePprof(raw);
+  run(columns, { rules: [{ action: 'drop', match: 'secret' }] });
+  assert.equal(columns.edited, false, 'only redact looks at them');
+});
+
+test('drop, rename and collapse go by the name that is shown: the system name where there is no other', () => {
+  const rules = (match: string): Input['rules'][] => [
+    [{ action: 'drop', match }],
+    [{ action: 'rename', match, replacement: 'x' }],
+    [{ action: 'collapse', match, name: 'x' }],
+  ];
+  for (const one of rules('^corp')) {
+    assert.ok(!left(secretive(binary(), place(), named(0, 3)), one).includes('corp'));
+    assert.ok(left(secretive(binary(), place(), named(4, 3)), one).includes('corp'));
+  }
+  // A frame that has a system name is not one without a name.
+  for (const one of rules('^$')) {
+    const columns = decodePprof(secretive(binary(), place(), named(0, 3)));
+    run(columns, { rules: one });
+    assert.equal(columns.edited, false);
+  }
+});
+
 test('a name that is not UTF-8 is no obstacle', () => {
   const columns = profile(stack(1), location(1, 1, 2));
   columns.functions.name[1] = columns.strings.append(Uint8Array.of(0xff, 0x61, 0xc3));
@@ -236,6 +372,30 @@ test('a name that is not UTF-8 is no obstacle', () => {
     [{ action: 'collapse', match: '.', name: 'all' }],
   ] as const)
     run(columns, { rules: [...rules] });
+});
+
+test('profiles that cannot be decoded are dropped where something is to be hidden, or as the configuration says', () => {
+  const of = (action: string, undecodable?: string) =>
+    factory.undecodable?.(
+      Config.parse({
+        rules: [
+          { action: 'drop', match: 'a' },
+          {
+            action,
+            match: 'a',
+            ...(action === 'collapse' && { name: 'x' }),
+            ...(action === 'rename' && { replacement: '' }),
+          },
+        ],
+        ...(undecodable && { undecodable }),
+      }),
+    );
+  assert.deepEqual(
+    ['drop', 'rename', 'collapse', 'redact'].map(action => of(action)),
+    ['pass', 'pass', 'pass', 'drop'],
+  );
+  assert.equal(of('redact', 'pass'), 'pass');
+  assert.equal(of('drop', 'drop'), 'drop');
 });
 
 test('mistakes in the configuration are said in sentences', () => {

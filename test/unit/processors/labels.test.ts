@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Columns } from '../../../src/model/columns/columns.ts';
 import { Config } from '../../../src/processors/labels/config.ts';
+import factory from '../../../src/processors/labels/index.ts';
 import labels from '../../../src/processors/labels/stage.ts';
 import { decodePprof } from '../../../src/wire/pprof/decode.ts';
 import { encodePprof } from '../../../src/wire/pprof/encode.ts';
@@ -147,4 +148,23 @@ test('mistakes in the configuration are said in sentences', () => {
   assert.deepEqual(messages([{ action: 'rename', key: 'a' }]), ['actions.0.to: rename needs the new key in `to`']);
   assert.match(messages([{ action: 'delete', key: 'a', match: '(' }])[0]!, /^actions\.0\.match: "\(" is not a regular/);
   assert.equal(messages([]).length, 1);
+});
+
+test('profiles that cannot be decoded are dropped where something is to be hidden, or as the configuration says', () => {
+  const of = (action: object, undecodable?: string) =>
+    factory.undecodable?.(
+      Config.parse({
+        actions: [
+          { action: 'set', key: 'a', value: 'b' },
+          { key: 'k', ...action },
+        ],
+        ...(undecodable && { undecodable }),
+      }),
+    );
+  assert.equal(of({ action: 'set', value: 'v' }), 'pass');
+  assert.equal(of({ action: 'rename', to: 'v' }), 'pass');
+  assert.equal(of({ action: 'delete' }), 'drop');
+  assert.equal(of({ action: 'hash' }), 'drop');
+  assert.equal(of({ action: 'hash' }, 'pass'), 'pass');
+  assert.equal(of({ action: 'set', value: 'v' }, 'drop'), 'drop');
 });
