@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Gateway } from '../kit/gateway.ts';
 import { Ledger } from './ledger.ts';
 import { Load } from './load.ts';
-import { folder, rig } from './rig.ts';
+import { delivered, folder, rig } from './rig.ts';
 import { scenario } from './scorecard.ts';
 import { refusal, type Store, TAKEN } from './store.ts';
 
@@ -57,7 +57,7 @@ scenario('clock', { repeats: JUMPS_MS.length, timeout: 120_000 }, async (t, card
   }
   down.act = () => TAKEN;
   await load.stop();
-  for (const [name, store] of stores) await store.until(() => ledger.settled(store.numbers), `all for ${name}`, 60_000);
+  await delivered(gateway, ledger, stores);
   assert.deepEqual((await gateway.status()).drops, []);
   assert.equal(await gateway.stop(), 0);
   for (const [name, store] of stores) card.judge(name, ledger.verdict(store.arrivals));

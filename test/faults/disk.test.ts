@@ -5,12 +5,12 @@ import type { Gateway } from '../kit/gateway.ts';
 import { Ledger } from './ledger.ts';
 import { Load } from './load.ts';
 import { brittleDisk, limitFileSize, smallDisk, whyNoMounts } from './mounts.ts';
-import { folder, pidOf, type Rig, rig } from './rig.ts';
+import { delivered, folder, pidOf, type Rig, rig } from './rig.ts';
 import { type Card, scenario } from './scorecard.ts';
 
 const SENDERS = 8;
 const PROFILE_BYTES = 20_000;
-const DISK_MIB = 48;
+const DISK_MIB = 40;
 const WELL = 'queue file takes writes again';
 const TIMEOUT = { timeout: 180_000 };
 
@@ -58,7 +58,7 @@ async function ends(
 ) {
   await load.stop();
   assert.deepEqual([...load.statuses.keys()].toSorted(), [200, 429], 'accepted or refused, nothing else');
-  for (const [name, store] of stores) await store.until(() => ledger.settled(store.numbers), `all for ${name}`, 60_000);
+  await delivered(gateway, ledger, stores);
   const { drops, components } = await gateway.status();
   assert.deepEqual(drops, []);
   assert.equal(components.find(({ id }: { id: string }) => id === 'file_storage').health, 'ok');

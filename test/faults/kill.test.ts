@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Ledger } from './ledger.ts';
 import { Load } from './load.ts';
-import { folder, rig } from './rig.ts';
+import { delivered, folder, rig } from './rig.ts';
 import { scenario } from './scorecard.ts';
 import { KILLS } from './settings.ts';
 
@@ -31,7 +31,7 @@ scenario('kill', { repeats: KILLS, timeout: 60_000 + KILLS * 5_000 }, async (t, 
   }
   await load.stop();
   await dead.start();
-  for (const [name, store] of stores) await store.until(() => ledger.settled(store.numbers), `all for ${name}`, 60_000);
+  await delivered(gateway, ledger, stores);
   assert.equal(await gateway.stop(), 0);
   card.figure('longest start', `${Math.max(...starts)} ms`);
   for (const [name, store] of stores) card.judge(name, ledger.verdict(store.arrivals));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Ledger } from './ledger.ts';
 import { Load } from './load.ts';
-import { cpuMs, rig, rssMib } from './rig.ts';
+import { cpuMs, delivered, rig, rssMib } from './rig.ts';
 import { scenario } from './scorecard.ts';
 import { OVERLOAD_MIB } from './settings.ts';
 
@@ -38,7 +38,7 @@ scenario('overload', { timeout: 60_000 + OVERLOAD_MIB * 50 }, async (t, card) =>
   const offered = (load.answered * PROFILE_BYTES) / 2 ** 20;
   const held = (load.accepted * PROFILE_BYTES) / 2 ** 20;
   await dead.start();
-  await dead.until(() => ledger.settled(dead.numbers), 'everything that was acknowledged', 60_000);
+  await delivered(gateway, ledger, stores);
   assert.deepEqual((await gateway.status()).drops, []);
   assert.equal(await gateway.stop(), 0);
   card.figure('limit', `${LIMIT_MIB} MiB`);

@@ -6,7 +6,7 @@ import type { ReloadStatus } from '../../src/pipeline/status.ts';
 import type { Gateway } from '../kit/gateway.ts';
 import { Ledger } from './ledger.ts';
 import { Load } from './load.ts';
-import { folder, percentile, rig, rssMib } from './rig.ts';
+import { delivered, folder, percentile, rig, rssMib } from './rig.ts';
 import { scenario } from './scorecard.ts';
 import { RELOADS } from './settings.ts';
 
@@ -94,7 +94,7 @@ scenario('reload', { repeats: RELOADS, timeout: 60_000 + RELOADS * 5_000 }, asyn
   const rate = load.accepted / seconds;
   await load.stop();
   const { opened, refused } = await knocks.stop();
-  for (const [name, store] of stores) await store.until(() => ledger.settled(store.numbers), `all for ${name}`, 60_000);
+  await delivered(gateway, ledger, stores);
   const listened = gateway.logs.filter(({ msg, owner }) => msg === 'listening' && owner === 'receiver pyroscope');
   const { peak } = rssMib(gateway);
   assert.deepEqual((await gateway.status()).drops, []);

@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type Command, freePort, Gateway } from '../kit/gateway.ts';
+import type { Ledger } from './ledger.ts';
 import { Store } from './store.ts';
 
 /** Clock ticks per second of /proc/PID/stat; 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
+/** Time for what is left to arrive, ms. */
+const ARRIVED_MS = 60_000;
 const FAST_RETRY = { initial_interval: '100ms', max_interval: '500ms' };
 
 export interface RigOptions {
@@ -104,3 +107,16 @@ export function rssMib(gateway: Gateway): { now: number; peak: number } {
 /** The value below which this share lies. */
 export const percentile = (sorted: Float64Array, share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+
+/** Resolves when these stores have all that was acknowledged; says what the gateway knows of the rest when they do not get it. */
+export async function delivered(gateway: Gateway, ledger: Ledger, stores: ReadonlyMap<string, Store>): Promise<void> {
+  for (const [name, store] of stores)
+    await store
+      .until(() => ledger.settled(store.numbers), `all that is owed to ${name}`, ARRIVED_MS)
+      .catch(async (error: Error) => {
+        const { lost } = ledger.verdict(store.arrivals);
+        const { components } = await gateway.status();
+        const queues = components.filter(({ queue }: { queue?: object }) => queue);
+        throw new Error(`${error.message}; missing ${lost.length}: ${lost.slice(0, 5)}; ${JSON.stringify(queues)}`);
+      });
+}

@@ -7,7 +7,7 @@ export const SCENARIOS = {
   'outage-disk': 'store down for 50 minutes (test clock), queue on disk',
   access: 'store answers 401 for 10 minutes (test clock)',
   rejected: 'store refuses single profiles for good (400, 422)',
-  sick: 'slow, flapping, half-answering store beside a healthy one',
+  sick: 'stores that are slow, flap, limit, answer half or not at all, beside a healthy one',
   'disk-full': 'disk full and back',
   'disk-read-only': 'disk turns read-only under the gateway, restart on the mended disk',
   'disk-errors': 'I/O errors on every write, and back',

@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test';
 import { Ledger } from './ledger.ts';
 import { Load } from './load.ts';
 import type { Random } from './random.ts';
-import { folder, percentile, type Rig, rig } from './rig.ts';
+import { delivered, folder, percentile, type Rig, rig } from './rig.ts';
 import { scenario } from './scorecard.ts';
 import { SECONDS } from './settings.ts';
 import { type Act, refusal, type Store, TAKEN } from './store.ts';
@@ -21,6 +21,9 @@ const SICK: Record<string, (store: Store, random: Random) => void> = {
   flapping: (store, random) => {
     const bad: readonly Act[] = [refusal(500), refusal(429), { kind: 'reset' }];
     store.act = () => (random() < 0.5 ? TAKEN : bad[random.below(bad.length)]!);
+  },
+  limiting: (store, random) => {
+    store.act = () => (random() < 0.7 ? TAKEN : refusal(429, 1));
   },
   half: (store, random) => {
     const acts: readonly Act[] = [TAKEN, TAKEN, { kind: 'half status' }, { kind: 'half body' }];
@@ -59,11 +62,9 @@ scenario('sick', { timeout: 180_000 + SECONDS * 10_000 }, async (t, card, random
     store.act = () => TAKEN;
     store.delayMs = () => 0;
   }
-  for (const [name, store] of all.stores) {
-    // What a silent store was asked is given up by closing on it; the rest it answers now.
-    if (name === 'silent') await store.restart();
-    await store.until(() => ledger.settled(store.numbers), `all for ${name}`, 60_000);
-  }
+  // What a silent store was asked is given up by closing on it; the rest it answers now.
+  await all.stores.get('silent')!.restart();
+  await delivered(gateway, ledger, all.stores);
   assert.deepEqual((await gateway.status()).drops, []);
   assert.equal(await gateway.stop(), 0);
   card.figure('p99 at the healthy store', `${well.toFixed(1)} ms alone, ${beside.toFixed(1)} ms beside sick ones`);

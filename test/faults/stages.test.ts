@@ -6,7 +6,7 @@ import { QueueDatabase } from '../../src/pipeline/outbox/disk/database.ts';
 import { numbered } from '../kit/pprof.ts';
 import { Ledger } from './ledger.ts';
 import { Load } from './load.ts';
-import { folder, rig, rssMib } from './rig.ts';
+import { delivered, folder, rig, rssMib } from './rig.ts';
 import { scenario } from './scorecard.ts';
 import { STAGE_FAULTS } from './settings.ts';
 
@@ -52,7 +52,7 @@ scenario('stages', { repeats: STAGE_FAULTS, timeout: 60_000 + STAGE_FAULTS * 10_
     if (round + 1 === Math.min(WARM_ROUNDS, STAGE_FAULTS)) warmMib = rssMib(gateway).now;
   }
   await load.stop();
-  await store.until(() => ledger.settled(store.numbers), 'all healthy profiles', 30_000);
+  await delivered(gateway, ledger, stores);
   const { now, peak } = rssMib(gateway);
   const acknowledged = ledger.count.acknowledged;
   assert.deepEqual([...load.statuses.keys()], [200], 'no healthy sender heard of it');
