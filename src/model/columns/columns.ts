@@ -47,7 +47,7 @@ export class Columns {
     return this.strings.source;
   }
 
-  /** About what the arrays take, filled or not, bytes. */
+  /** About what the arrays take, filled or not, bytes; without those that `clear` lets go. */
   get heldBytes(): number {
     const { strings, samples, labels, locations, functions, mappings } = this;
     const perRow =
@@ -57,7 +57,9 @@ export class Columns {
       20 * locations.lines.function.length +
       20 * functions.name.length +
       33 * mappings.file.length;
-    return perRow + strings.ranges.byteLength + samples.stack.byteLength + samples.values.halves.byteLength;
+    const ids = locations.ids.heldBytes + functions.ids.heldBytes + mappings.ids.heldBytes;
+    const rows = samples.stack.byteLength + samples.values.halves.byteLength + this.comments.items.byteLength;
+    return perRow + ids + rows + strings.heldBytes;
   }
 
   /** For decoders: an empty profile over these bytes. Keeps the arrays. */

@@ -1,3 +1,4 @@
+import { takeRoom } from './growth.ts';
 import { Int64s } from './int64.ts';
 
 /** Slots of a new table, a power of two. */
@@ -26,6 +27,11 @@ export class Ids {
     this.sequential = true;
     this.#slots = new Uint32Array(0);
     this.#fresh = 1;
+  }
+
+  /** What the arrays take, bytes. */
+  get heldBytes(): number {
+    return this.wide.halves.byteLength + this.#slots.byteLength;
   }
 
   /** Gives the next row this id, in halves of either sign; false when another row has it. */
@@ -92,6 +98,7 @@ export class Ids {
   }
 
   #index(slots: number): void {
+    takeRoom(4 * (slots - this.#slots.length));
     this.#slots = new Uint32Array(slots);
     const { halves } = this.wide;
     for (let row = 1; row < this.count; row++) this.#slots[this.#slot(halves[2 * row]!, halves[2 * row + 1]!)] = row;

@@ -1,3 +1,5 @@
+import { grown } from './growth.ts';
+
 /**
  * A column of 64-bit numbers, exact. `halves` holds low and high half of each, unsigned, for the hot paths, which make no BigInt;
  * `values` is the same memory as signed numbers (so the machine is little-endian, as all are that we run on).
@@ -18,9 +20,7 @@ export class Int64s {
   /** Makes room for `count` numbers. */
   ensure(count: number): void {
     if (count * 2 <= this.halves.length) return;
-    const halves = new Uint32Array(Math.max(count * 2, this.halves.length * 2));
-    halves.set(this.halves);
-    this.halves = halves;
+    this.halves = grown(this.halves, count * 2);
     this.#values = undefined;
   }
 

@@ -32,6 +32,11 @@ export class Strings {
     this.#index = undefined;
   }
 
+  /** What the arrays take, bytes, without the index of texts. */
+  get heldBytes(): number {
+    return this.ranges.byteLength + this.#appended.length;
+  }
+
   /** For decoders: the next row is this range of the source. */
   add(from: number, to: number): void {
     const at = 2 * this.count;

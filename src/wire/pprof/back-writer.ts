@@ -17,6 +17,11 @@ export class BackWriter {
     this.at = this.bytes.length;
   }
 
+  /** Lets a large buffer go; what was written may be gone. */
+  release(): void {
+    if (this.bytes.length > KEPT_BYTES) this.clear(0);
+  }
+
   /** Bytes written. Positions move when the buffer grows; this does not. */
   get written(): number {
     return this.bytes.length - this.at;

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { Columns, type ValueTypeRows } from '../../model/columns/columns.ts';
+import { growingWithin, OutOfRoom } from '../../model/columns/growth.ts';
 import { type Holder, UnknownFields } from '../../model/columns/unknown.ts';
 import { DecodeError } from '../decode-error.ts';
 import { int64 } from '../protobuf.ts';
@@ -7,7 +8,7 @@ import { AsciiCheck } from './ascii.ts';
 import { Cursor } from './cursor.ts';
 import { SampleDecoder } from './decode-samples.ts';
 import { SymbolDecoder } from './decode-symbols.ts';
-import { MAX_DETAILS, MAX_ELEMENTS, MAX_SAMPLE_TYPES } from './limits.ts';
+import { MAX_DECODED_BYTES, MAX_DETAILS, MAX_ELEMENTS, MAX_SAMPLE_TYPES } from './limits.ts';
 
 const LAST_FIELD = 15;
 const LAST_VALUE_TYPE_FIELD = 2;
@@ -17,15 +18,23 @@ const LAST_VALUE_TYPE_FIELD = 2;
  * where ids are not 1…n. Strings and unknown fields stay in `raw`, which must not change while the columns are in use.
  * @param raw may lie in shared memory
  * @param into columns to fill instead of new ones: what they held is gone, their arrays are used again, which saves a third of the time
+ * @param maxBytes what the columns may take, together with what they hold already
  * @throws DecodeError empty_body, bad_protobuf, bad_reference, duplicate_id, value_count, string_table, bad_string,
  * no_sample_type, too_many_elements; `into` then holds nothing of use
  */
-export function decodePprof(raw: Uint8Array, into = new Columns()): Columns {
+export function decodePprof(raw: Uint8Array, into = new Columns(), maxBytes = MAX_DECODED_BYTES): Columns {
   if (raw.length === 0) throw new DecodeError('empty_body', 'the profile is empty');
   into.clear(raw);
-  const decoder = new Decoder(raw, into);
-  decoder.run();
-  decoder.check();
+  try {
+    growingWithin(maxBytes - into.heldBytes, () => {
+      const decoder = new Decoder(raw, into);
+      decoder.run();
+      decoder.check();
+    });
+  } catch (error) {
+    if (!(error instanceof OutOfRoom)) throw error;
+    throw new DecodeError('too_many_elements', `the profile takes more than ${maxBytes} bytes decoded`);
+  }
   return into;
 }
 

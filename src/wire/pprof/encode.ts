@@ -30,6 +30,11 @@ export function encodePprof(columns: Columns): Uint8Array {
   return output.bytes.subarray(output.at);
 }
 
+/** For when the encoded bytes are done with: the memory of a large one does not stay until the next. */
+export function releaseOutput(): void {
+  output.release();
+}
+
 /** What stands behind the string table. */
 function writeTail(writer: BackWriter, columns: Columns): void {
   const { periodType, comments, unknown } = columns;

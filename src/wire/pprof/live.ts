@@ -1,5 +1,6 @@
 import type { Columns } from '../../model/columns/columns.ts';
 import { decodePprof } from './decode.ts';
+import { MAX_DECODED_BYTES } from './limits.ts';
 
 /** Which rows are referred to: 1, or 0 for not; per table. */
 export interface Live {
@@ -13,13 +14,18 @@ export interface Live {
  * The rows that edited columns may write. A name that was taken out of all stacks must not stay in the tables, so what nothing refers
  * to goes. Two things stay: mappings that no location ever named, since they say what was loaded; and, where the profile has unknown
  * fields, which may refer to anything, what nothing referred to before the edit either, other than hidden texts. Only for these the
- * source is decoded again.
+ * source is decoded again, unless both would be too large for a thread: then they go too.
  */
 export function liveRows(columns: Columns): Live {
   const live = referred(columns);
   keepUnnamedMappings(columns, live.mappings);
   markStrings(columns, live);
-  if (!columns.unknown || ![live.locations, live.functions, live.strings].some(rows => rows.includes(0))) return live;
+  if (
+    !columns.unknown ||
+    columns.heldBytes > MAX_DECODED_BYTES / 2 ||
+    ![live.locations, live.functions, live.strings].some(rows => rows.includes(0))
+  )
+    return live;
   const source = decodePprof(columns.source);
   const before = referred(source);
   markStrings(source, before);

@@ -3,12 +3,14 @@ import type { Stage, Verdict } from '../../api/stage.ts';
 import type { Plain } from '../../model/attributes.ts';
 import { hashOf } from '../../model/batch.ts';
 import type { Columns } from '../../model/columns/columns.ts';
+import { growingWithin } from '../../model/columns/growth.ts';
 import type { Encoding } from '../../model/payload.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
 import { compressHere, MAX_INFLATED_BYTES } from '../../wire/gzip.ts';
 import { inflate } from '../../wire/inflate.ts';
-import { encodePprof } from '../../wire/pprof/encode.ts';
-import { decodeToScratch } from '../../wire/pprof/scratch.ts';
+import { encodePprof, releaseOutput } from '../../wire/pprof/encode.ts';
+import { MAX_EDITED_BYTES } from '../../wire/pprof/limits.ts';
+import { decodeToScratch, releaseScratch } from '../../wire/pprof/scratch.ts';
 import {
   type Edited,
   progressOf,
@@ -119,6 +121,9 @@ class Work {
     } catch (error) {
       if (error instanceof DecodeError) return { kind: 'undecodable', message: error.message };
       throw error;
+    } finally {
+      releaseScratch();
+      releaseOutput();
     }
   }
 
@@ -130,7 +135,9 @@ class Work {
       Atomics.store(this.#progress, 0, stage + 1);
       let verdict: Verdict<Plain>;
       try {
-        verdict = checked(run({ attributes: envelope }, columns));
+        verdict = checked(
+          growingWithin(MAX_EDITED_BYTES - columns.heldBytes, () => run({ attributes: envelope }, columns)),
+        );
       } catch (error) {
         return { kind: 'failed', stage, message: messageOf(error) };
       }

@@ -5,8 +5,9 @@ import fc from 'fast-check';
 import { Columns } from '../../../../src/model/columns/columns.ts';
 import { DecodeError } from '../../../../src/wire/decode-error.ts';
 import { decodePprof } from '../../../../src/wire/pprof/decode.ts';
+import { MAX_DECODED_BYTES } from '../../../../src/wire/pprof/limits.ts';
 import { scanPprof } from '../../../../src/wire/pprof/scan.ts';
-import { decodeToScratch } from '../../../../src/wire/pprof/scratch.ts';
+import { decodeToScratch, releaseScratch } from '../../../../src/wire/pprof/scratch.ts';
 import { corpusDir, malformed } from '../../../kit/corpus.ts';
 import { made } from '../../../kit/made.ts';
 import { byPprofFormat, byProtobufjs } from '../../../kit/oracles.ts';
@@ -84,10 +85,54 @@ test('the columns of a thread are used again, unless they grew large', () => {
     ]);
   const first = decodeToScratch(deep(10));
   assert.equal(decodeToScratch(deep(1000)), first);
+  releaseScratch();
   assert.equal(decodeToScratch(deep(9_000_000)), first);
   assert.ok(first.heldBytes >= 36e6);
+  releaseScratch();
   const next = decodeToScratch(deep(10));
   assert.ok(next !== first && next.heldBytes < 1e5);
+});
+
+test('what a profile takes decoded is bounded, whichever table it is that grows', () => {
+  const many = (field: number, content: readonly number[]) =>
+    Buffer.alloc(60_000 * 2, Uint8Array.from(bytes(field, content)));
+  // Ids that are not in order take more.
+  const spread = (field: number) =>
+    Buffer.concat(Array.from({ length: 20_000 }, (_, at) => Buffer.from(bytes(field, number(1, 7 * at + 5)))));
+  const tables: Record<string, Buffer> = {
+    strings: many(6, []),
+    samples: Buffer.alloc(60_000 * 4, Uint8Array.from(bytes(2, number(2, 1)))),
+    'labels of one sample': Buffer.from(bytes(2, [...number(2, 1), ...Array(60_000).fill(bytes(3, [])).flat()])),
+    'lines of one location': Buffer.from(bytes(4, [...number(1, 1), ...Array(60_000).fill(bytes(4, [])).flat()])),
+    locations: spread(4),
+    functions: spread(5),
+    mappings: spread(3),
+    comments: Buffer.from(bytes(13, Array(200_000).fill(0))),
+    'unknown fields': Buffer.from(
+      Array(60_000)
+        .fill([...bytes(2, [...number(2, 1), ...number(9, 1)])])
+        .flat(),
+    ),
+  };
+  const into = new Columns();
+  for (const [what, rows] of Object.entries(tables)) {
+    const raw = Buffer.concat([Buffer.from([...oneType, ...table]), rows]);
+    assert.throws(
+      () => decodePprof(raw, new Columns(), 400_000),
+      (error: DecodeError) => error.reason === 'too_many_elements' && error.message.includes('400000 bytes decoded'),
+      what,
+    );
+    const columns = decodePprof(raw);
+    assert.ok(columns.heldBytes < 8e6, what);
+    // What was left half filled is filled again, and what was filled before counts.
+    assert.throws(() => decodePprof(raw, into, 400_000), DecodeError);
+    assert.deepEqual(plainOf(decodePprof(raw, into)), plainOf(columns));
+  }
+});
+
+test('real profiles stay far below what a profile may take', () => {
+  for (const { file, raw } of soundProfiles())
+    assert.ok(decodePprof(raw).heldBytes < Math.min(MAX_DECODED_BYTES / 10, 7 * raw.length + 50_000), file);
 });
 
 test('every listed malformed profile is refused with the reason listed', () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Columns } from '../../../../src/model/columns/columns.ts';
+import { BackWriter } from '../../../../src/wire/pprof/back-writer.ts';
 import { decodePprof } from '../../../../src/wire/pprof/decode.ts';
 import { encodePprof } from '../../../../src/wire/pprof/encode.ts';
 import { scanPprof } from '../../../../src/wire/pprof/scan.ts';
@@ -187,4 +188,18 @@ test('an output that outgrows the source many times over is right', () => {
   const written = Buffer.from(encodePprof(columns));
   assert.ok(written.length > raw.length * 3);
   assert.deepEqual(plainOf(decodePprof(written)), due);
+});
+
+test('the memory of a large output is let go, that of a usual one is used again', () => {
+  const writer = new BackWriter();
+  writer.clear(1000);
+  const { bytes: usual } = writer;
+  writer.release();
+  writer.clear(1000);
+  assert.equal(writer.bytes, usual);
+  writer.room(9_000_000);
+  writer.release();
+  assert.equal(writer.bytes.length, 0);
+  writer.head(0x32, writer.written);
+  assert.deepEqual([...writer.bytes.subarray(writer.at)], [0x32, 0]);
 });
