@@ -3,7 +3,7 @@ import type { Memory } from '../../../model/memory.ts';
 import type { AnyBatch } from '../store.ts';
 import { decodeBatch } from './codec.ts';
 import type { Stored } from './held.ts';
-import type { ThreadLink } from './link.ts';
+import { ThreadEnded, type ThreadLink } from './link.ts';
 
 /** Payload bytes of stored batches that stay in memory, so that what is delivered soon is not read back. */
 const CACHE_BYTES = 32 * 1024 * 1024;
@@ -19,17 +19,17 @@ export class BatchCache {
     this.#link = link;
   }
 
-  /** The batch, read back when it is only in the file. */
-  async load(stored: Stored): Promise<AnyBatch | 'no memory' | Error> {
+  /** The batch, read back when it is only in the file; `not now` without memory, or without a thread that reads. */
+  async load(stored: Stored): Promise<AnyBatch | 'not now' | Error> {
     stored.loading ??= this.#read(stored).finally(() => {
       stored.loading = undefined;
     });
     return stored.loading;
   }
 
-  async #read(stored: Stored): Promise<AnyBatch | 'no memory' | Error> {
+  async #read(stored: Stored): Promise<AnyBatch | 'not now' | Error> {
     const slab = this.#memory.lease(Math.max(1, stored.bytes));
-    if (!slab) return 'no memory';
+    if (!slab) return 'not now';
     const bytes = slab.bytes.subarray(0, stored.bytes);
     try {
       const { id, meta } = await this.#link.read(stored.id, bytes);
@@ -37,6 +37,8 @@ export class BatchCache {
       this.keep(stored, batch);
       return batch;
     } catch (error) {
+      // The file has it, there is nobody to read it.
+      if (error instanceof ThreadEnded) return 'not now';
       return error instanceof Error ? error : new Error(String(error));
     } finally {
       this.#memory.release(slab.bytes);

@@ -12,7 +12,7 @@ export class Stored {
   /** Entries that are being delivered: the batch stays in memory for them. */
   users = 0;
   batch: AnyBatch | undefined;
-  loading: Promise<AnyBatch | 'no memory' | Error> | undefined;
+  loading: Promise<AnyBatch | 'not now' | Error> | undefined;
 
   constructor(id: number, bytes: number) {
     this.id = id;
