@@ -19,7 +19,7 @@ export class BatchCache {
     this.#link = link;
   }
 
-  /** The batch, read back when it is only in the file; `not now` when there is no memory, or the file waits to be mended. */
+  /** The batch, read back when it is only in the file; `not now` without memory, without a thread that reads, or while the file waits to be mended. */
   async load(stored: Stored): Promise<AnyBatch | 'not now' | Error> {
     stored.loading ??= this.#read(stored).finally(() => {
       stored.loading = undefined;

@@ -94,7 +94,7 @@ export class QueueDatabase {
     }
   }
 
-  /** @param dead the entries are dead letters from the start @param again the payload may be there already */
+  /** @param dead the entries are dead letters from the start @param again it may be there already */
   put(
     id: number,
     batch: string,
@@ -105,14 +105,14 @@ export class QueueDatabase {
   ): void {
     const insert = again ? 'INSERT OR REPLACE' : 'INSERT';
     this.#run(`${insert} INTO payload VALUES (?, ?, ?, ?, ?)`, id, batch, checksum(meta, body), meta, body);
-    for (const entry of entries) this.insert(entry, dead);
+    for (const entry of entries) this.insert(entry, dead, insert);
   }
 
   /** One more entry for a payload that is there. */
-  insert(entry: StoredEntry, dead?: Death): void {
+  insert(entry: StoredEntry, dead?: Death, insert = 'INSERT'): void {
     const { id, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs } = entry;
     this.#run(
-      'INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      `${insert} INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[id, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs],
       ...[dead?.atMs ?? null, dead?.reason ?? null, dead?.message ?? null],
     );

@@ -22,12 +22,12 @@ import {
 import { BatchCache } from './cache.ts';
 import { encodeBatch } from './codec.ts';
 import { entryOf, type Held, heldOf, Stored, type Taken, takenOf } from './held.ts';
-import { ThreadLink } from './link.ts';
+import { ThreadLink, type Told } from './link.ts';
 import type { DiskSettings, StoredEntry } from './messages.ts';
 import { reconcile } from './reconcile.ts';
 import { RunningOperations } from './running.ts';
 
-/** When there is no memory to read a batch into, or no file, it is tried again after this, ms. */
+/** When there is no memory to read a batch into, no file or no thread that reads, it is tried again after this, ms. */
 const NOT_NOW_MS = 500;
 
 export interface DiskStoreParts {
@@ -73,7 +73,7 @@ export class DiskStore implements Store {
     this.#of = parts;
     this.#link = new ThreadLink(parts.settings, {
       trouble: parts.health,
-      replaced: (kept, unwritten, warnings) => this.#replaced(kept, unwritten, warnings),
+      replaced: (...told) => this.#replaced(...told),
       preload: parts.preload,
     });
     this.#cache = new BatchCache(parts.memory, this.#link);
@@ -213,7 +213,7 @@ export class DiskStore implements Store {
         if (!queue.left(victim)) continue;
         evicted.push({ queue: name, items: victim.items, storedMs: victim.storedMs });
         // Another file has taken the place of the one that forgot it, and may have got it again.
-        if (files !== this.#files) this.#unwant(victim, () => {});
+        if (files !== this.#files) this.#unwant(victim);
         else {
           victim.stored.wanted--;
           this.#cache.trim(victim.stored);
@@ -377,10 +377,10 @@ export class DiskStore implements Store {
     this.#restore(entry.queue, heldOf(entry, stored));
   }
 
-  /** An operator deletes entries that nobody has taken; resolves when the file has forgotten them too. */
+  /** An operator deletes entries that nobody has taken; resolves when the file has forgotten them too. @throws Error when it cannot yet */
   async #discard(name: string, chosen: readonly Held[]): Promise<void> {
     this.#remove(name, chosen, 'purged');
-    await Promise.all(chosen.map(held => new Promise<void>(written => this.#unwant(held, written))));
+    await Promise.all(chosen.map(held => new Promise<void>((written, ended) => this.#unwant(held, written, ended))));
   }
 
   /** Takes entries that nobody has taken out of their queue, and counts them. */
@@ -401,13 +401,14 @@ export class DiskStore implements Store {
   /** The entry is not owed any more. */
   #finish(queue: Schedule<Held>, held: Held): void {
     queue.forget(held);
-    this.#unwant(held, () => {});
+    this.#unwant(held);
   }
 
   /** The file forgets the entry. */
-  #unwant({ key, stored }: Held, written: () => void): void {
+  #unwant({ key, stored }: Held, written = () => {}, ended: (error: Error) => void = () => {}): void {
     stored.wanted--;
-    this.#link.postThen({ kind: 'done', entry: key, payload: stored.id, last: stored.wanted === 0 }, written);
+    const done = { kind: 'done', entry: key, payload: stored.id, last: stored.wanted === 0 } as const;
+    this.#link.postThen(done, written, ended);
     this.#cache.trim(stored);
   }
 
@@ -428,9 +429,11 @@ export class DiskStore implements Store {
     this.#cache.trim(stored);
   }
 
-  /** The file was damaged and another one has taken its place: what that lacks is written again, or is lost. */
-  #replaced(kept: ReadonlySet<number>, unwritten: ReadonlySet<number>, warnings: readonly string[]): void {
+  /** Another file has taken the place of a damaged one, or another thread has it: what it lacks is written again, or is lost. */
+  #replaced(...[kept, unwritten, warnings, found]: Parameters<Told['replaced']>): void {
     this.#files++;
+    // Its sender heard that it was not taken and tries again, which the file will know for a repeat: it is delivered.
+    for (const entry of found) this.#adopt(entry);
     for (const warning of warnings) this.#of.log.error('queue file was damaged', { detail: warning });
     const safe = (key: number) => kept.has(key) || unwritten.has(key);
     const { lost, again } = reconcile(safe, this.#queues, this.#unopened);

@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { QueueProblem } from '../operations.ts';
 import type { Answers, Ask } from './ask.ts';
-import { type DiskSettings, type FromThread, type Op, packGroup, type ToThread } from './messages.ts';
+import { type DiskSettings, type FromThread, type Op, packGroup, type StoredEntry, type ToThread } from './messages.ts';
 
-/** A group of steps that could not be written is tried again after this, ms. */
+/** A group of steps that could not be written is tried again after this, ms; and a thread that ended is started again. */
 const RETRY_MS = 1000;
 /** Steps at a time while the file takes no writes, so that what they need of a disk that is nearly full is little. */
 const STEPS_IN_TROUBLE = 64;
@@ -14,13 +14,21 @@ type Opened = Extract<FromThread, { kind: 'opened' }>;
 export interface Told {
   /** The file takes no writes; with nothing: it does again. */
   trouble(error: Error | undefined): void;
-  /** Another file has taken the place of a damaged one; it holds the entries `kept`, and will hold those of `unwritten`. */
-  replaced(kept: ReadonlySet<number>, unwritten: ReadonlySet<number>, warnings: readonly string[]): void;
+  /**
+   * Another file has taken the place of a damaged one, or another thread has the file; it holds the entries `kept`, and will hold those
+   * of `unwritten`. `found` were written although whoever waited was told that they were not.
+   */
+  replaced(
+    kept: ReadonlySet<number>,
+    unwritten: ReadonlySet<number>,
+    warnings: readonly string[],
+    found: readonly StoredEntry[],
+  ): void;
   /** A module that the thread of the file loads first: tests put faults under SQLite with it. */
   readonly preload?: URL | undefined;
 }
 
-/** The file cannot be read now; what is in it is not lost. */
+/** The file cannot be read now, or the thread is gone and another one will find what it has: nothing is lost. */
 export class NotYet extends Error {}
 
 /** One step and whoever waits for it. */
@@ -28,6 +36,8 @@ interface Pending {
   readonly op: Op;
   committed?(repeated: readonly number[]): void;
   failed?(error: Error): void;
+  /** There is no thread that could write it; another one will. */
+  ended?(error: Error): void;
 }
 
 /**
@@ -47,7 +57,13 @@ export class ThreadLink {
   #behind: { readonly last: Pending; readonly resolve: () => void }[] = [];
   #opened = Promise.withResolvers<Opened>();
   #ended = Promise.withResolvers<void>();
-  #broken: Error | undefined;
+  /** Whether the thread has the file. */
+  #ready = false;
+  #started = false;
+  /** Why a thread that was started again could not have the file. */
+  #unusable: string | undefined;
+  /** Entries of steps that a thread had when it ended, and whose waiters were told that they failed. */
+  readonly #unsure = new Set<number>();
   #retry: NodeJS.Timeout | undefined;
   #idle: (() => void) | undefined;
   #closing = false;
@@ -62,6 +78,11 @@ export class ThreadLink {
 
   /** @throws Error with a sentence when the file cannot be used */
   open(): Promise<Opened> {
+    this.#spawn();
+    return this.#opened.promise;
+  }
+
+  #spawn(): void {
     // Sources run as they are, the package runs what tsc made of them.
     const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
     const worker = new Worker(new URL(`./thread${extension}`, import.meta.url), {
@@ -70,12 +91,10 @@ export class ThreadLink {
     });
     this.#worker = worker;
     worker.on('message', (message: FromThread) => this.#hear(message));
-    worker.on('error', error => this.#break(error as Error));
-    worker.on('exit', () => {
-      this.#break(new Error('the thread of the queue file ended'));
-      this.#ended.resolve();
+    worker.on('error', error => {
+      this.#unusable ??= (error as Error).message;
     });
-    return this.#opened.promise;
+    worker.on('exit', () => this.#lost());
   }
 
   /** Steps that belong into one transaction; resolves with the entries that were not stored because they repeat a batch. */
@@ -88,9 +107,9 @@ export class ThreadLink {
     this.#queue({ op });
   }
 
-  /** The same, told when it is written. */
-  postThen(op: Op, committed: () => void): void {
-    this.#queue({ op, committed });
+  /** The same, told when it is written, and when that has to wait for another thread. */
+  postThen(op: Op, committed: () => void, ended: (error: Error) => void = () => {}): void {
+    this.#queue({ op, committed, ended });
   }
 
   read(payload: number, into: Uint8Array): Promise<{ id: string; meta: string }> {
@@ -106,7 +125,7 @@ export class ThreadLink {
   }
 
   #called<T>(message: (call: number) => ToThread): Promise<T> {
-    if (this.#broken) return Promise.reject(this.#broken);
+    if (!this.#ready) return Promise.reject(this.trouble ?? new NotYet('the queue file is closed'));
     return new Promise((resolve, reject) => {
       const call = ++this.#call;
       this.#calls.set(call, { resolve, reject });
@@ -123,6 +142,8 @@ export class ThreadLink {
       this.#flush();
       this.#settled();
     });
+    clearTimeout(this.#retry);
+    if (!this.#worker) return;
     this.#say({ kind: 'close' });
     await this.#ended.promise;
   }
@@ -132,16 +153,13 @@ export class ThreadLink {
   }
 
   #queue(pending: Pending): void {
-    if (this.#broken) {
-      pending.failed?.(this.#broken);
-      return;
-    }
     // A file that takes no writes is tried now and then, and not by what nobody has been promised yet.
     if (this.trouble && pending.failed) {
       pending.failed(this.trouble);
       return;
     }
     this.#pending.push(pending);
+    if (!this.#ready && this.trouble) pending.ended?.(this.trouble);
     if (this.#scheduled || this.#flight || this.trouble) return;
     this.#scheduled = true;
     // After everything that the present turn of the event loop brings.
@@ -150,7 +168,7 @@ export class ThreadLink {
 
   #flush(): void {
     this.#scheduled = false;
-    if (this.#flight || this.#broken) return;
+    if (this.#flight || !this.#ready) return;
     // With nothing to write, an empty group asks whether the file takes writes again.
     if (this.#pending.length === 0 && !this.trouble) return;
     this.#flight = this.#pending.splice(0, this.trouble ? STEPS_IN_TROUBLE : this.#pending.length);
@@ -166,13 +184,17 @@ export class ThreadLink {
   #hear(message: FromThread): void {
     switch (message.kind) {
       case 'opened':
+        this.#ready = true;
+        if (this.#started) this.#reopened(message);
+        this.#started = true;
         this.#opened.resolve(message);
         return;
       case 'replaced':
-        this.#told.replaced(new Set(message.kept), this.#unwritten(), message.warnings);
+        this.#told.replaced(new Set(message.kept), this.#unwritten(), message.warnings, []);
         return;
       case 'unusable':
-        this.#opened.reject(new Error(message.message));
+        // Its thread ends by itself.
+        this.#unusable = message.message;
         return;
       case 'committed':
         this.#committed(message.repeated);
@@ -225,19 +247,23 @@ export class ThreadLink {
   }
 
   #failed(error: Error): void {
+    this.#refuse(error);
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#flush(), RETRY_MS);
+    this.#retry.unref();
+    this.#settled();
+  }
+
+  #refuse(error: Error): void {
     const flight = this.#flight ?? [];
     this.#flight = undefined;
     // Who waits is told at once and can say no to its sender; deliveries that were made must not be forgotten.
     const steps = [...flight, ...this.#pending];
     this.#pending = steps.filter(({ failed }) => !failed);
-    if (!this.trouble) this.#told.trouble(error);
+    if (!this.trouble && !this.#closing) this.#told.trouble(error);
     this.trouble = error;
     for (const { failed } of steps) failed?.(error);
     this.#letOn(() => true);
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => this.#flush(), RETRY_MS);
-    this.#retry.unref();
-    this.#settled();
   }
 
   #letOn(which: (waiting: { readonly last: Pending }) => boolean): void {
@@ -249,7 +275,7 @@ export class ThreadLink {
 
   /** Tells who closes that nothing more can be written. */
   #settled(): void {
-    if (!this.#flight && (this.#pending.length === 0 || this.trouble || this.#broken)) this.#idle?.();
+    if (!this.#flight && (this.#pending.length === 0 || this.trouble)) this.#idle?.();
   }
 
   #clear(): void {
@@ -258,17 +284,47 @@ export class ThreadLink {
     this.#told.trouble(undefined);
   }
 
-  #break(error: Error): void {
-    if (this.#broken) return;
-    this.#broken = error;
-    this.#opened.reject(error);
-    for (const { failed } of [...(this.#flight ?? []), ...this.#pending]) failed?.(error);
-    this.#flight = undefined;
-    this.#pending = [];
+  /** The thread ended. What nobody waits for is kept for the next one. */
+  #lost(): void {
+    const why = this.#unusable ?? 'its thread ended unexpectedly';
+    this.#unusable = undefined;
+    this.#worker = undefined;
+    this.#ready = false;
+    this.#ended.resolve();
+    if (!this.#started) {
+      this.#opened.reject(new Error(why));
+      return;
+    }
+    const error = new NotYet(`the queue file cannot be used: ${why}; a thread for it is started again`);
+    // Nobody knows whether what it had was written.
+    this.#flight = this.#flight?.map(pending => {
+      const { op } = pending;
+      if (op.kind !== 'put') return pending;
+      if (pending.failed) for (const { id } of op.entries) this.#unsure.add(id);
+      return { ...pending, op: { ...op, again: true } };
+    });
+    this.#refuse(error);
+    for (const { ended } of this.#pending) ended?.(error);
     for (const { reject } of this.#calls.values()) reject(error);
     this.#calls.clear();
-    this.#letOn(() => true);
+    clearTimeout(this.#retry);
+    if (!this.#closing) {
+      this.#retry = setTimeout(() => {
+        this.#ended = Promise.withResolvers();
+        this.#spawn();
+      }, RETRY_MS);
+      this.#retry.unref();
+    }
     this.#settled();
-    if (!this.#closing) this.#told.trouble(error);
+  }
+
+  /** Another thread has the file: what we believe that it owes is compared with what it does. */
+  #reopened({ entries, warnings }: Opened): void {
+    const kept = new Set(entries.map(({ id }) => id));
+    const found = entries.filter(({ id }) => this.#unsure.has(id));
+    this.#unsure.clear();
+    this.#told.replaced(kept, this.#unwritten(), warnings, found);
+    this.#flush();
+    this.#settled();
   }
 }

@@ -57,7 +57,7 @@ export type Op =
       readonly dead?: Death;
       /** Entries that make room for those of this step: gone with it, and only where it is not a repeat. */
       readonly evict?: readonly Eviction[];
-      /** It was in a file that was damaged, and may be in the new one in part. */
+      /** It may be in the file already, whole or in part: the file took the place of a damaged one, or a thread ended under it. */
       readonly again?: boolean;
     }
   /** The entry goes; its payload too when nothing else needs it. */
