@@ -54,7 +54,8 @@ export function openSqlite(file: string, sync: 'full' | 'normal'): DatabaseSync 
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION};
       INSERT OR REPLACE INTO info VALUES ('schema', ${SCHEMA_VERSION}); COMMIT`);
     const sound = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-    if (sound.quick_check !== 'ok') throw new QueueFileError('corrupt', `${file}: ${sound.quick_check}`);
+    if (sound.quick_check !== 'ok')
+      throw new QueueFileError('corrupt', `${file}: ${sound.quick_check.replace(/^\*.*\n/, '')}`);
     return db;
   } catch (error) {
     db?.close();
