@@ -54,8 +54,8 @@ export function requireAlone(file: string): void {
     db.exec('BEGIN; SELECT 1 FROM sqlite_schema; ROLLBACK');
   } catch (error) {
     const known = classified(file, error);
-    // A damaged file is no other process's.
-    if (known.reason !== 'corrupt') throw known;
+    // The lock is asked for first: that the file is damaged, or its disk is full, says that no other process has it.
+    if (known.reason === 'in_use') throw known;
   } finally {
     db?.close();
   }

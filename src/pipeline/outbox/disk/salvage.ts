@@ -1,8 +1,9 @@
 // What can be read of a damaged file, payload by payload, each only with a right checksum.
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { DeadReason } from '../store.ts';
 import { checksum, type FileEntry, type QueueDatabase } from './database.ts';
 import type { Lost } from './messages.ts';
+import { type FoundPayload, Scan } from './scan.ts';
 import { isTrouble } from './schema.ts';
 
 /** Ids that are tried one by one behind a damaged page before the rest counts as lost. */
@@ -16,54 +17,96 @@ export interface Salvaged {
   readonly said: string;
 }
 
+/** What was read of a payload that somebody wants. @throws when the page that holds it is damaged */
+type Read = (payload: number) => FoundPayload | undefined;
+
 /**
- * Copies from a damaged file, which stays as it is, into a new one.
+ * Copies from a damaged file, which stays as it is, into a new one: first what SQLite still finds, then what stands in its pages.
  * @throws what SQLite throws when it is not the damage that stops it: a full disk, another process
  */
 export function salvage(file: string, into: QueueDatabase): Salvaged {
+  const saved: Saved = { entries: 0, payloads: new Set() };
   const old = new DatabaseSync(file);
+  let named: FileEntry[];
+  let whole: boolean;
+  let lost: FileEntry[];
   try {
     // Nobody else may begin the same.
     old.exec('PRAGMA locking_mode = EXCLUSIVE');
     const columns = '*, stored_ms AS storedMs, first_try_ms AS firstTryMs, due_ms AS dueMs, dead_ms AS deadMs';
-    const entries = rows<FileEntry>(old, 'entry', columns);
-    const saved = { entries: 0, payloads: 0 };
-    const lost: FileEntry[] = [];
-    const read = old.prepare('SELECT batch, crc, meta, body FROM payload WHERE id = ?');
-    for (const [payload, owed] of Map.groupBy(entries.rows, one => one.payload)) {
-      try {
-        const row = read.get(payload) as { batch: string; crc: number; meta: string; body: Uint8Array } | undefined;
-        if (!row || checksum(row.meta, row.body) !== row.crc) {
-          lost.push(...owed);
-          continue;
-        }
-        into.transaction(() => {
-          into.put(payload, row.batch, row.meta, row.body, owed);
-          for (const { id, bytes, deadMs, attempts, reason, message } of owed)
-            if (deadMs !== null)
-              into.apply({
-                ...{ kind: 'dead', entry: id, bytes, atMs: deadMs, attempts },
-                ...{ reason: reason as DeadReason, message: message ?? '' },
-              });
-        });
-        saved.payloads++;
-        saved.entries += owed.length;
-      } catch (error) {
-        if (isTrouble(error)) throw error;
-        // The page that held it is damaged, or what it says is no entry: counted, and the next one may be sound.
-        lost.push(...owed);
-      }
-    }
+    ({ rows: named, whole } = rows<FileEntry>(old, 'entry', columns));
+    let read: StatementSync | undefined;
+    lost = take(named, into, saved, payload => {
+      // Where the damage hides the table itself this throws.
+      read ??= old.prepare('SELECT batch, crc, meta, body FROM payload WHERE id = ?');
+      return read.get(payload) as FoundPayload | undefined;
+    });
     rememberFrom(old, into);
-    const known = lost.length > 0 ? `${lost.length} deliveries are lost` : 'no delivery that it still names is lost';
-    return {
-      ...saved,
-      // Dead letters were counted when they died.
-      lost: lost.filter(({ deadMs }) => deadMs === null).map(({ queue, items }) => ({ queue, items })),
-      said: entries.whole ? known : `${known}, and an unknown number whose entries could not be read`,
-    };
   } finally {
+    // Moves its log into it too.
     old.close();
+  }
+  if (!whole || lost.length > 0) lost = takeFromPages(file, into, saved, named, lost);
+  const known = lost.length > 0 ? `${lost.length} deliveries are lost` : 'no delivery that it still names is lost';
+  return {
+    entries: saved.entries,
+    payloads: saved.payloads.size,
+    // Dead letters were counted when they died.
+    lost: lost.filter(({ deadMs }) => deadMs === null).map(({ queue, items }) => ({ queue, items })),
+    said: whole ? known : `${known}, and perhaps others whose entries could not be read`,
+  };
+}
+
+interface Saved {
+  entries: number;
+  readonly payloads: Set<number>;
+}
+
+/** Takes over entries with their payloads; returns those whose payload cannot be read. */
+function take(entries: readonly FileEntry[], into: QueueDatabase, saved: Saved, read: Read): FileEntry[] {
+  const lost: FileEntry[][] = [];
+  for (const [payload, owed] of Map.groupBy(entries, one => one.payload)) {
+    try {
+      const row = read(payload);
+      if (!row || checksum(row.meta, row.body) !== row.crc) {
+        lost.push(owed);
+        continue;
+      }
+      into.transaction(() => {
+        into.put(payload, row.batch, row.meta, row.body, owed, { again: saved.payloads.has(payload) });
+        for (const { id, bytes, deadMs, attempts, reason, message } of owed)
+          if (deadMs !== null)
+            into.apply({
+              ...{ kind: 'dead', entry: id, bytes, atMs: deadMs, attempts },
+              ...{ reason: reason as DeadReason, message: message ?? '' },
+            });
+      });
+      saved.payloads.add(payload);
+      saved.entries += owed.length;
+    } catch (error) {
+      if (isTrouble(error)) throw error;
+      // The page that held it is damaged, or what it says is no entry: counted, and the next one may be sound.
+      lost.push(owed);
+    }
+  }
+  return lost.flat();
+}
+
+/** What SQLite did not find: returns what is lost all the same. */
+function takeFromPages(
+  file: string,
+  into: QueueDatabase,
+  saved: Saved,
+  named: readonly FileEntry[],
+  lost: readonly FileEntry[],
+): FileEntry[] {
+  const scan = new Scan(file);
+  try {
+    const known = new Set(named.map(({ id }) => id));
+    const more = scan.entries.filter(({ id }) => !known.has(id));
+    return take([...lost, ...more], into, saved, payload => scan.payload(payload));
+  } finally {
+    scan.close();
   }
 }
 

@@ -54,7 +54,8 @@ export function openSqlite(file: string, sync: 'full' | 'normal'): DatabaseSync 
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION};
       INSERT OR REPLACE INTO info VALUES ('schema', ${SCHEMA_VERSION}); COMMIT`);
     const sound = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-    if (sound.quick_check !== 'ok') throw new QueueFileError('corrupt', `${file}: ${sound.quick_check}`);
+    if (sound.quick_check !== 'ok')
+      throw new QueueFileError('corrupt', `${file}: ${sound.quick_check.replace(/^\*.*\n/, '')}`);
     return db;
   } catch (error) {
     db?.close();
@@ -106,10 +107,10 @@ export function isFull(error: unknown): boolean {
   return code === 'ENOSPC' || (errcode & 0xff) === SQLITE_FULL;
 }
 
-/** Whether SQLite stopped for a reason that is no damage, and that may be gone later: what it did not read or write is not lost. */
+/** Whether it stopped for a reason that is no damage, and that may be gone later: what it did not read or write is not lost. */
 export function isTrouble(error: unknown): boolean {
-  if (error instanceof QueueFileError) return true;
-  const { errcode = 0 } = error as { errcode?: number };
+  const { errcode = 0, syscall } = error as { errcode?: number; syscall?: string };
+  if (error instanceof QueueFileError || syscall !== undefined) return true;
   const primary = errcode & 0xff;
   // A sector that cannot be read is damage.
   if (primary === SQLITE_IOERR) return errcode !== SQLITE_IOERR_READ && errcode !== SQLITE_IOERR_SHORT_READ;

@@ -1,13 +1,17 @@
 // A damaged file is recovered at start: killed at any moment of that, or out of room, nothing is lost but what the damage hit.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { QueueDatabase } from '../../../../src/pipeline/outbox/disk/database.ts';
 import { openQueueFile } from '../../../../src/pipeline/outbox/disk/recover.ts';
 import { PAGE_BYTES } from '../../../../src/pipeline/outbox/disk/schema.ts';
-import { disk } from './rig.ts';
+import type { Entry } from '../../../../src/pipeline/outbox/store.ts';
+import { smallDisk, whyNoMounts } from '../../../faults/mounts.ts';
+import { settled } from '../fixtures.ts';
+import { disk, textOf } from './rig.ts';
 
 const CHILD = fileURLToPath(new URL('../../../kit/killed-recovery.ts', import.meta.url));
 const BATCHES = 24;
@@ -70,3 +74,101 @@ test('killed at any step of the recovery, the next start saves what one start wo
   }
   t.diagnostic(`${told} kills`);
 });
+
+/** Breaks the chain of pages that holds the bytes of this batch: SQLite knows that it is damaged when it reads it. */
+function hurt(file: string, number: number): void {
+  const bytes = readFileSync(file);
+  const text = `profile-${number};`.repeat(2);
+  let at = PAGE_BYTES;
+  while (bytes[at] === 13 || !bytes.subarray(at, at + 100).includes(text)) at += PAGE_BYTES;
+  const handle = openSync(file, 'r+');
+  writeSync(handle, Buffer.alloc(4, 0xff), 0, 4, at);
+  closeSync(handle);
+}
+
+const LARGE = 200;
+
+/** More than fits into memory, on a disk that has no room for it twice. */
+async function crowded(t: TestContext) {
+  const { path, resize } = smallDisk(t, 75);
+  const rig = disk(t, undefined, undefined, undefined, path);
+  const store = await rig.start();
+  for (let n = 0; n < LARGE; n++) await rig.put(store, `profile-${n};`, ['a'], 200_000);
+  await rig.stop(store);
+  return { ...rig, resize };
+}
+const TOO_SMALL =
+  /queue file is damaged \(.*which needs \d+ MiB, and \d+ MiB are free\. Nothing is lost so far: make room/s;
+const mounts = { skip: whyNoMounts() ?? false };
+
+test(
+  'no room to recover at start: it says so and changes nothing; with room all but the damage is saved',
+  mounts,
+  async t => {
+    const { start, file, dir, lost, resize, drain } = await crowded(t);
+    hurt(file, 7);
+    for (let n = 0; n < 2; n++) {
+      await assert.rejects(start(), TOO_SMALL);
+      assert.deepEqual(readdirSync(dir), ['queue.db']);
+    }
+    resize(150);
+    const texts = await drain(await start());
+    assert.equal(texts.length + lost.length, LARGE);
+    assert.ok(lost.length > 0 && lost.length < 10, `${lost.length} lost`);
+  },
+);
+
+test('the disk fills up while it is recovered: nothing is lost, the half of a file goes', mounts, async t => {
+  const { file, dir, resize } = await crowded(t);
+  hurt(file, 7);
+  resize(150);
+  const { prototype } = QueueDatabase;
+  const { put } = prototype;
+  let puts = 0;
+  t.mock.method(prototype, 'put', function (this: QueueDatabase, ...args: Parameters<typeof put>) {
+    // Another program fills it.
+    if (++puts === LARGE / 2) resize(85);
+    put.apply(this, args);
+  });
+  assert.throws(() => openQueueFile(file, 'normal', Date.now()), TOO_SMALL);
+  t.mock.reset();
+  assert.deepEqual(readdirSync(dir), ['queue.db']);
+  resize(150);
+  const { sound, lost } = opened(file);
+  assert.deepEqual([sound, lost], [LARGE - 1, 1]);
+});
+
+test(
+  'no room to recover while it runs: puts are refused, nothing counts as lost, and it goes on when there is room',
+  mounts,
+  async t => {
+    const { start, stop, file, dir, lost, resize, take, put, health, clock, memory } = await crowded(t);
+    const store = await start();
+    hurt(file, 0);
+    const first = take(store);
+    const refused = await put(store, 'new');
+    for (let n = 0; n < 20; n++) await clock.advance(500);
+    assert.match((refused as Error).message, TOO_SMALL);
+    assert.match(health.at(-1)!, TOO_SMALL);
+    assert.deepEqual([lost, store.depth('a').batches, readdirSync(dir)], [[], LARGE, ['queue.db']]);
+    resize(150);
+    while (health.at(-1) !== undefined) await settled();
+    let entry: Entry | undefined;
+    void first.then(taken => {
+      entry = taken;
+    });
+    while (!entry) await clock.advance(500);
+    const texts = [textOf(entry)];
+    store.settle('a', entry, { kind: 'done' });
+    while (store.depth('a').batches > 0) {
+      const next = (await take(store))!;
+      texts.push(textOf(next));
+      store.settle('a', next, { kind: 'done' });
+    }
+    assert.equal(texts.length + lost.length, LARGE);
+    assert.ok(lost.length > 0 && lost.length < 10, `${lost.length} lost`);
+    assert.deepEqual(await put(store, 'new'), { evicted: [] });
+    await stop(store);
+    assert.equal(memory.usage.heldBytes, 0);
+  },
+);

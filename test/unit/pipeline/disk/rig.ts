@@ -13,8 +13,8 @@ export const ROOMY: QueueLimits = { capacity: 1 << 30, sizer: 'bytes', onFull: '
 const far = () => new AbortController().signal;
 
 /** A folder for queue files, and stores on them that are closed when the test ends. */
-export function disk(t: TestContext, budgetBytes = 1 << 28, preload?: URL, deadBytes = 1e12) {
-  const dir = mkdtempSync(join(tmpdir(), 'flamegate-disk-'));
+export function disk(t: TestContext, budgetBytes = 1 << 28, preload?: URL, deadBytes = 1e12, parent = tmpdir()) {
+  const dir = mkdtempSync(join(parent, 'flamegate-disk-'));
   const file = join(dir, 'queue.db');
   const memory = new SlabPool({ budgetBytes, poison: true });
   const clock = new FakeClock();
@@ -34,7 +34,7 @@ export function disk(t: TestContext, budgetBytes = 1 << 28, preload?: URL, deadB
   };
   t.after(async () => {
     for (const store of running) await stop(store);
-    rmSync(dir, { recursive: true });
+    rmSync(dir, { recursive: true, force: true });
   });
   const start = async (queues: Record<string, QueueLimits> = { a: ROOMY }): Promise<DiskStore> => {
     const store = new DiskStore({
