@@ -3,7 +3,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { DeadReason } from '../store.ts';
 import { checksum, type FileEntry, type QueueDatabase } from './database.ts';
 import type { Lost } from './messages.ts';
-import { type FoundPayload, Scan } from './scan.ts';
+import { type EntryRow, type FoundPayload, Scan } from './scan.ts';
 import { isTrouble } from './schema.ts';
 
 /** Ids that are tried one by one behind a damaged page before the rest counts as lost. */
@@ -29,12 +29,16 @@ export function salvage(file: string, into: QueueDatabase): Salvaged {
   const old = new DatabaseSync(file);
   let named: FileEntry[];
   let whole: boolean;
+  /** A payload goes with its last entry: of these the entries were lost. */
+  let unnamed: ReadonlySet<number>;
   let lost: FileEntry[];
   try {
     // Nobody else may begin the same.
     old.exec('PRAGMA locking_mode = EXCLUSIVE');
     const columns = '*, stored_ms AS storedMs, first_try_ms AS firstTryMs, due_ms AS dueMs, dead_ms AS deadMs';
-    ({ rows: named, whole } = rows<FileEntry>(old, 'entry', columns));
+    const entries = rows<FileEntry>(old, 'entry', columns);
+    named = entries.rows.filter(isEntry);
+    whole = entries.whole && named.length === entries.rows.length;
     let read: StatementSync | undefined;
     lost = take(named, into, saved, payload => {
       // Where the damage hides the table itself this throws.
@@ -42,6 +46,8 @@ export function salvage(file: string, into: QueueDatabase): Salvaged {
       return read.get(payload) as FoundPayload | undefined;
     });
     rememberFrom(old, into);
+    const wanted = new Set(named.map(({ payload }) => payload));
+    unnamed = new Set(rows(old, 'payload', 'id').rows.map(({ id }) => id)).difference(wanted);
   } finally {
     // Moves its log into it too.
     old.close();
@@ -53,8 +59,25 @@ export function salvage(file: string, into: QueueDatabase): Salvaged {
     payloads: saved.payloads.size,
     // Dead letters were counted when they died.
     lost: lost.filter(({ deadMs }) => deadMs === null).map(({ queue, items }) => ({ queue, items })),
-    said: whole ? known : `${known}, and perhaps others whose entries could not be read`,
+    said: [known, saidOf(unnamed.difference(saved.payloads).size, whole)].filter(Boolean).join(', and '),
   };
+}
+
+/** Damaged pages hold rows of anything. No checksum is over an entry: what counts is that of its payload. */
+function isEntry(row: EntryRow): row is FileEntry {
+  const { payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs, deadMs, reason, message } = row;
+  return (
+    typeof queue === 'string' &&
+    [payload, bytes, items, storedMs, attempts, dueMs].every(one => typeof one === 'number') &&
+    [firstTryMs, deadMs].every(one => one === null || typeof one === 'number') &&
+    [reason, message].every(one => one === null || typeof one === 'string')
+  );
+}
+
+/** What nobody can count by queue. */
+function saidOf(unnamed: number, whole: boolean): string {
+  if (unnamed > 0) return `${unnamed} batches are lost whose entries could not be read`;
+  return whole ? '' : 'perhaps others whose entries could not be read';
 }
 
 interface Saved {
@@ -103,7 +126,7 @@ function takeFromPages(
   const scan = new Scan(file);
   try {
     const known = new Set(named.map(({ id }) => id));
-    const more = scan.entries.filter(({ id }) => !known.has(id));
+    const more = scan.entries.filter(isEntry).filter(({ id }) => !known.has(id));
     return take([...lost, ...more], into, saved, payload => scan.payload(payload));
   } finally {
     scan.close();
@@ -124,7 +147,7 @@ function rememberFrom(old: DatabaseSync, into: QueueDatabase): void {
 }
 
 /** All rows of a table that can be read; after a damaged page, those with higher ids. */
-function rows<T extends { id: number }>(
+function rows<T extends { id: number } = { id: number }>(
   db: DatabaseSync,
   table: string,
   columns: string,

@@ -20,6 +20,8 @@ export interface FoundPayload {
   readonly body: Uint8Array;
 }
 
+/** What may be an entry. */
+export type EntryRow = { readonly [K in keyof FileEntry]: unknown };
 type Value = string | number | Uint8Array | null;
 interface Cell {
   readonly id: number;
@@ -32,8 +34,8 @@ interface Cell {
 
 /** Reads each page of a file once; of the payloads, which may be large, it keeps only the places. */
 export class Scan {
-  /** Rows that have the shape of an entry. There is no checksum over them: only those with a payload that has a right one count. */
-  readonly entries: readonly FileEntry[];
+  /** Rows with the columns of an entry. */
+  readonly entries: readonly EntryRow[];
   readonly #handle: number;
   readonly #pages: number;
   readonly #payloads = new Map<number, Cell>();
@@ -41,7 +43,7 @@ export class Scan {
   constructor(file: string) {
     this.#handle = openSync(file, 'r');
     this.#pages = Math.floor(fstatSync(this.#handle).size / PAGE_BYTES);
-    const entries: FileEntry[] = [];
+    const entries: EntryRow[] = [];
     // What was deleted may still stand in pages that are free.
     const free = this.#freePages();
     for (let page = 1; page <= this.#pages; page++) {
@@ -53,8 +55,8 @@ export class Scan {
         if (types?.[0] !== 0) continue;
         if (types.length === PAYLOAD_COLUMNS) this.#payloads.set(cell.id, cell);
         else if (types.length === ENTRY_COLUMNS) {
-          const entry = entryOf(cell.id, this.#values(cell) ?? []);
-          if (entry) entries.push(entry);
+          const values = this.#values(cell);
+          if (values) entries.push(rowOf(cell.id, values));
         }
       }
     }
@@ -133,8 +135,19 @@ function cellsOf(bytes: Buffer, page: number): Cell[] {
     // A row with further pages has the number of the first behind it.
     if (length > 0 && at + local + (local < length ? 4 : 0) <= PAGE_BYTES) cells.push({ id, page, at, length });
   }
-  // No checksum is over an id, but ids ascend: one that does not may be another row's.
-  return cells.filter(({ id }, n) => (cells[n - 1]?.id ?? -1) < id && id < (cells[n + 1]?.id ?? Infinity));
+  return ascending(cells);
+}
+
+/** No checksum is over an id, but they ascend: one that does not may be another row's. */
+function ascending(cells: readonly Cell[]): Cell[] {
+  let last = -1;
+  return cells.filter(({ id }, n) => {
+    const next = cells[n + 1]?.id ?? Number.POSITIVE_INFINITY;
+    // Too large where the next one would fit, too small where this one does.
+    if (id <= last || (next <= id && next > last)) return false;
+    last = id;
+    return true;
+  });
 }
 
 /** What the head of a record says of its columns; undefined when that cannot be. */
@@ -167,14 +180,9 @@ function valuesOf(record: Buffer, types: readonly number[]): Value[] {
   });
 }
 
-function entryOf(id: number, values: readonly Value[]): FileEntry | undefined {
+function rowOf(id: number, values: readonly Value[]): EntryRow {
   const [, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs, deadMs, reason, message] = values;
-  const numbers = [payload, bytes, items, storedMs, attempts, dueMs].every(one => typeof one === 'number');
-  const maybe = [firstTryMs, deadMs].every(one => one === null || typeof one === 'number');
-  const texts = [reason, message].every(one => one === null || typeof one === 'string');
-  if (!numbers || !maybe || !texts || typeof queue !== 'string') return undefined;
-  const found = { id, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs, deadMs, reason, message };
-  return found as FileEntry;
+  return { id, payload, queue, bytes, items, storedMs, attempts, firstTryMs, dueMs, deadMs, reason, message };
 }
 
 /** A number in groups of seven bits, and where it ends; beyond 2^53 it is not exact, and none of ours is as large. */

@@ -1,4 +1,5 @@
 // The queue file itself: how it is opened and migrated, whose it is, and what is wrong with it.
+import { closeSync, openSync, readSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 /** Raised with each change of the tables; `MIGRATIONS[n]` brings version n to n + 1. */
@@ -59,7 +60,10 @@ export function openSqlite(file: string, sync: 'full' | 'normal'): DatabaseSync 
     return db;
   } catch (error) {
     db?.close();
-    throw error instanceof QueueFileError ? error : classified(file, error);
+    const known = error instanceof QueueFileError ? error : classified(file, error);
+    if (known.reason === 'io' && isHeaderOdd(file))
+      throw new QueueFileError('corrupt', `${file}: its header is damaged`, error);
+    throw known;
   }
 }
 
@@ -75,6 +79,19 @@ function examineHeader(db: DatabaseSync, file: string, version: number): void {
       'newer',
       `${file} was written by a newer flamegate (schema ${version}, this one knows ${SCHEMA_VERSION}); use that one, or move the file away`,
     );
+}
+
+/** The versions of the format that SQLite writes; it takes larger ones for files of another SQLite, not for damage. */
+function isHeaderOdd(file: string): boolean {
+  const header = Buffer.alloc(48);
+  try {
+    const handle = openSync(file, 'r');
+    readSync(handle, header, 0, header.length, 0);
+    closeSync(handle);
+  } catch {
+    return false;
+  }
+  return header[18]! > 2 || header[19]! > 2 || header.readUInt32BE(44) > 4;
 }
 
 export function pragma(db: DatabaseSync, name: string): number {

@@ -172,3 +172,35 @@ test(
     assert.equal(memory.usage.heldBytes, 0);
   },
 );
+
+test('any bit of the header or of the head of a page flips: it starts, and what is not there is said', t => {
+  const { dir } = disk(t);
+  const file = join(dir, 'sound.db');
+  const made = QueueDatabase.open(file, 'normal');
+  const times = { items: 1, storedMs: 5, attempts: 0, firstTryMs: null, dueMs: 0 };
+  for (let id = 1; id <= 20; id++) {
+    const entry = { id: 100 + id, payload: id, queue: 'a', bytes: 1000, ...times };
+    made.transaction(() => made.put(id, `b${id}`, '{}', Buffer.alloc(1000, id), [entry]));
+  }
+  made.close();
+  const sound = readFileSync(file);
+  const places = [18, 19, 47, 56].flatMap(at => Array.from({ length: 8 }, (_, bit) => ({ page: 0, at, bit })));
+  // The leaf of the entries: its kind, how many there are, and where they begin.
+  for (const at of [0, 3, 4, 9]) for (let bit = 0; bit < 8; bit += 2) places.push({ page: 3, at, bit });
+  for (const { page, at, bit } of places) {
+    const bytes = Buffer.from(sound);
+    bytes[page * PAGE_BYTES + at]! ^= 1 << bit;
+    const name = `${page}-${at}-${bit}`;
+    mkdirSync(join(dir, name));
+    writeFileSync(join(dir, name, 'queue.db'), bytes);
+    const { database, warnings, lost } = openQueueFile(join(dir, name, 'queue.db'), 'normal', Date.now());
+    const left = database.entries();
+    database.close();
+    if (page === 0) assert.equal(left.length, 20, name);
+    if (left.length < 20) assert.match(warnings[0]!, /perhaps others|are lost/, name);
+    assert.ok(
+      lost.every(({ queue, items }) => queue === 'a' && items === 1),
+      `${name}: nothing is counted that was none`,
+    );
+  }
+});

@@ -71,7 +71,7 @@ test('whatever the pages say, the scan ends and invents no payload', async t => 
   };
   const all = new Scan(file);
   const ours = ({ meta, body }: FoundPayload) => `${meta} ${Buffer.from(body)}`;
-  const stored = new Set(all.entries.map(({ payload }) => ours(all.payload(payload)!)));
+  const stored = new Set(all.entries.map(({ payload }) => ours(all.payload(payload as number)!)));
   all.close();
   assert.equal(stored.size, ENTRIES - DELIVERED);
   for (let round = 0; round < 40; round++) {
@@ -82,7 +82,7 @@ test('whatever the pages say, the scan ends and invents no payload', async t => 
     writeFileSync(file, bytes);
     const scan = new Scan(file);
     for (const { payload } of scan.entries) {
-      const found = scan.payload(payload);
+      const found = scan.payload(payload as number);
       if (found && checksum(found.meta, found.body) === found.crc) assert.ok(stored.has(ours(found)), ours(found));
     }
     scan.close();
