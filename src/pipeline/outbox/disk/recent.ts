@@ -97,8 +97,7 @@ const ANY = [''];
 
 /**
  * Which queues took which batch lately, so that a sender's second try is not delivered twice. A batch takes one place for all the queues
- * that it went to. Measured with
- * 5 million remembered: 0.2 µs for the key, 0.9 to look for a new one, 0.9 to note it.
+ * that it went to. Measured with 5 million remembered: 0.2 µs for the key, 0.9 to look for a new one, 0.9 to note it.
  */
 export class Recent {
   /** Oldest first. */
