@@ -3,7 +3,7 @@ import type { Memory } from '../../../model/memory.ts';
 import type { AnyBatch } from '../store.ts';
 import { decodeBatch } from './codec.ts';
 import type { Stored } from './held.ts';
-import { ThreadEnded, type ThreadLink } from './link.ts';
+import { NotYet, type ThreadLink } from './link.ts';
 
 /** Payload bytes of stored batches that stay in memory, so that what is delivered soon is not read back. */
 const CACHE_BYTES = 32 * 1024 * 1024;
@@ -19,7 +19,7 @@ export class BatchCache {
     this.#link = link;
   }
 
-  /** The batch, read back when it is only in the file; `not now` without memory, or without a thread that reads. */
+  /** The batch, read back when it is only in the file; `not now` when there is no memory, or the file waits to be mended. */
   async load(stored: Stored): Promise<AnyBatch | 'not now' | Error> {
     stored.loading ??= this.#read(stored).finally(() => {
       stored.loading = undefined;
@@ -37,8 +37,7 @@ export class BatchCache {
       this.keep(stored, batch);
       return batch;
     } catch (error) {
-      // The file has it, there is nobody to read it.
-      if (error instanceof ThreadEnded) return 'not now';
+      if (error instanceof NotYet) return 'not now';
       return error instanceof Error ? error : new Error(String(error));
     } finally {
       this.#memory.release(slab.bytes);

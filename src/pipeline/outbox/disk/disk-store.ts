@@ -27,7 +27,7 @@ import type { DiskSettings, StoredEntry } from './messages.ts';
 import { reconcile } from './reconcile.ts';
 import { RunningOperations } from './running.ts';
 
-/** When there is no memory to read a batch into, or no thread that reads, it is tried again after this, ms. */
+/** When there is no memory to read a batch into, or no file, it is tried again after this, ms. */
 const NOT_NOW_MS = 500;
 
 export interface DiskStoreParts {

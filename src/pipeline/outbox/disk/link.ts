@@ -28,8 +28,8 @@ export interface Told {
   readonly preload?: URL | undefined;
 }
 
-/** The thread is gone: what it has the file still holds, and another one will find it. */
-export class ThreadEnded extends Error {}
+/** The file cannot be read now; what is in it is not lost. */
+export class NotYet extends Error {}
 
 /** One step and whoever waits for it. */
 interface Pending {
@@ -125,7 +125,7 @@ export class ThreadLink {
   }
 
   #called<T>(message: (call: number) => ToThread): Promise<T> {
-    if (!this.#ready) return Promise.reject(this.trouble ?? new ThreadEnded('the queue file is closed'));
+    if (!this.#ready) return Promise.reject(this.trouble ?? new NotYet('the queue file is closed'));
     return new Promise((resolve, reject) => {
       const call = ++this.#call;
       const said = message(call);
@@ -295,7 +295,7 @@ export class ThreadLink {
       this.#opened.reject(new Error(why));
       return;
     }
-    const error = new ThreadEnded(`the queue file cannot be used: ${why}; a thread for it is started again`);
+    const error = new NotYet(`the queue file cannot be used: ${why}; a thread for it is started again`);
     // Nobody knows whether what it had was written.
     this.#flight = this.#flight?.map(pending => {
       const { op } = pending;
