@@ -113,7 +113,7 @@ export interface Store {
   settle(queue: string, entry: Entry, outcome: Outcome): void;
   /**
    * Keeps a batch that failed before it got into a queue as a dead letter of that queue, which need not be open. Resolves true once
-   * that is as durable as `put`; false where there is no place for dead letters. The bytes may go when it has answered.
+   * that is as durable as `put`, also when it is there already since the sender tried again; false where there is no place for dead letters. The bytes may go when it has answered.
    * @throws Error with a sentence when the store cannot write
    */
   bury(queue: string, batch: AnyBatch, reason: DeadReason, message: string): Promise<boolean>;

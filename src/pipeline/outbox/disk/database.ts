@@ -145,9 +145,9 @@ export class QueueDatabase {
     if (this.report) this.#run("DELETE FROM info WHERE key = 'report'");
   }
 
-  /** Notes which queue took which batch, one row for all of a transaction: rows at the end of a table cost the least. */
-  remember(keys: Iterable<string>, storedMs: number): void {
-    this.#run('INSERT INTO recent (stored_ms, keys) VALUES (?, ?)', storedMs, [...keys].join('\n'));
+  /** Notes which queues took which batches, in rows of `packTook`, few for a transaction: those at the end of a table cost the least. */
+  remember(rows: Iterable<Uint8Array | string>, storedMs: number): void {
+    for (const row of rows) this.#run('INSERT INTO recent (stored_ms, keys) VALUES (?, ?)', storedMs, row);
   }
 
   /** Deletes what was remembered before; rows are in the order of their time, so that only old ones are read. */
@@ -201,10 +201,8 @@ export class QueueDatabase {
   }
 
   /** What the queues took lately, oldest first: see `remember`. */
-  *recent(): Generator<{ storedMs: number; keys: string[] }> {
-    const rows = this.#prepared('SELECT stored_ms AS storedMs, keys FROM recent ORDER BY id').iterate();
-    for (const { storedMs, keys } of rows as Iterable<never> as Iterable<{ storedMs: number; keys: string }>)
-      yield { storedMs, keys: keys.split('\n') };
+  recent(): Iterable<{ storedMs: number; keys: Uint8Array | string }> {
+    return this.#prepared('SELECT stored_ms AS storedMs, keys FROM recent ORDER BY id').iterate() as never;
   }
 
   /** The highest id in use. */

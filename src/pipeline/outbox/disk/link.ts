@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { QueueProblem } from '../operations.ts';
-import type { Answers, Ask } from './ask.ts';
+import { type Answers, type Ask, STEP_ENTRIES } from './ask.ts';
 import { type DiskSettings, type FromThread, type Op, packGroup, type StoredEntry, type ToThread } from './messages.ts';
 
 /** A group of steps that could not be written is tried again after this, ms; and a thread that ended is started again. */
@@ -51,7 +51,7 @@ export class ThreadLink {
   #flight: Pending[] | undefined;
   #scheduled = false;
   /** Who waits for an answer, by number. */
-  readonly #calls = new Map<number, { resolve(answer: never): void; reject(error: Error): void }>();
+  readonly #calls = new Map<number, { message: ToThread; resolve(answer: never): void; reject(error: Error): void }>();
   #call = 0;
   /** Who waits until a step is written, or cannot be. */
   #behind: { readonly last: Pending; readonly resolve: () => void }[] = [];
@@ -62,7 +62,7 @@ export class ThreadLink {
   #started = false;
   /** Why a thread that was started again could not have the file. */
   #unusable: string | undefined;
-  /** Entries of steps that a thread had when it ended, and whose waiters were told that they failed. */
+  /** Entries of steps and replays that a thread had when it ended, and whose waiters were told that they failed. */
   readonly #unsure = new Set<number>();
   #retry: NodeJS.Timeout | undefined;
   #idle: (() => void) | undefined;
@@ -128,8 +128,9 @@ export class ThreadLink {
     if (!this.#ready) return Promise.reject(this.trouble ?? new NotYet('the queue file is closed'));
     return new Promise((resolve, reject) => {
       const call = ++this.#call;
-      this.#calls.set(call, { resolve, reject });
-      this.#say(message(call));
+      const said = message(call);
+      this.#calls.set(call, { message: said, resolve, reject });
+      this.#say(said);
     });
   }
 
@@ -305,7 +306,11 @@ export class ThreadLink {
     });
     this.#refuse(error);
     for (const { ended } of this.#pending) ended?.(error);
-    for (const { reject } of this.#calls.values()) reject(error);
+    for (const { message, reject } of this.#calls.values()) {
+      if (message.kind === 'ask' && message.ask.what === 'replay')
+        for (let n = 0; n < STEP_ENTRIES; n++) this.#unsure.add(message.ask.firstId + n);
+      reject(error);
+    }
     this.#calls.clear();
     clearTimeout(this.#retry);
     if (!this.#closing) {

@@ -53,7 +53,7 @@ export type Op =
       readonly meta: string;
       readonly bodies: readonly Uint8Array[];
       readonly entries: readonly StoredEntry[];
-      /** The entries are dead letters from the start: stored whatever their queue had lately. */
+      /** The entries are dead letters from the start: known again as such, whatever else their queue had lately. */
       readonly dead?: Death;
       /** Entries that make room for those of this step: gone with it, and only where it is not a repeat. */
       readonly evict?: readonly Eviction[];

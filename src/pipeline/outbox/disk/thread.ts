@@ -15,7 +15,8 @@ import {
   type ToThread,
   unpackGroup,
 } from './messages.ts';
-import { REMEMBER_MS, Recent } from './recent.ts';
+import { type Key, Recent } from './recent.ts';
+import { packTook, unpackTook } from './recent-rows.ts';
 import { type Opened, openQueueFile, setAside } from './recover.ts';
 import { isDamage } from './schema.ts';
 
@@ -51,12 +52,13 @@ class QueueThread {
 
   constructor(database: QueueDatabase) {
     this.#database = database;
-    for (const { keys, storedMs } of database.recent()) for (const key of keys) this.#recent.add(key, storedMs);
+    for (const { keys: row, storedMs } of database.recent())
+      for (const { queues, keys } of unpackTook(row)) for (const key of keys) this.#recent.note(key, queues, storedMs);
   }
 
   group(ops: readonly Op[], fresh: boolean): void {
     const repeated: [number, number][] = [];
-    let taken: ReadonlySet<string>;
+    let taken: Taken;
     try {
       taken = this.#certainly(() => {
         repeated.length = 0;
@@ -68,7 +70,7 @@ class QueueThread {
       say({ kind: 'failed', message: (error as Error).message });
       return;
     }
-    for (const key of taken) this.#recent.add(key, this.#nowMs);
+    for (const { key, queues } of taken.values()) this.#recent.note(key, queues, this.#nowMs);
     say({ kind: 'committed', repeated });
     for (const op of ops) this.#diedBytes += bytesDead(op);
     this.#prune();
@@ -125,8 +127,8 @@ class QueueThread {
   }
 
   /** @returns which queues took which batches: what to remember once it is committed */
-  #attempt(ops: readonly Op[], repeated: [number, number][]): ReadonlySet<string> {
-    const taken = new Set<string>();
+  #attempt(ops: readonly Op[], repeated: [number, number][]): Taken {
+    const taken: Taken = new Map();
     this.#database.transaction(() => {
       for (const [at, op] of ops.entries()) {
         if (op.kind !== 'put') {
@@ -134,36 +136,51 @@ class QueueThread {
           continue;
         }
         const batch = typeof op.batch === 'string' ? op.batch : hashOf(op.batch);
-        const id = `${batch} ${envelopeOf(op.meta)}`;
-        const entries =
-          op.dead || op.again ? op.entries : op.entries.filter(entry => this.#isNew(at, entry, id, taken, repeated));
+        const entries = op.again ? op.entries : this.#fresh(at, op, batch, taken, repeated);
         for (const { for: key, entry, payload } of op.evict ?? [])
           if (entries.some(({ id: taken }) => taken === key))
             // `last`, whatever else wanted the payload when it was chosen: nobody may by now.
             this.#database.apply({ kind: 'done', entry, payload, last: true });
         if (entries.length > 0) this.#database.put(op.payload, batch, op.meta, this.#join(op.bodies), entries, op);
       }
-      if (taken.size > 0) this.#database.remember(taken, this.#nowMs);
+      if (taken.size > 0) {
+        const sets = Map.groupBy(taken.values(), ({ queues }) => queues.join('\n'));
+        const rows = [...sets.values()].map(all =>
+          packTook({ queues: all[0]!.queues, keys: all.map(({ key }) => key) }),
+        );
+        this.#database.remember(rows, this.#nowMs);
+      }
       if (ops.length === 0) this.#database.probe(Date.now());
     });
     return taken;
   }
 
-  #isNew(
+  /** The entries whose queue has not had the batch lately. */
+  #fresh(
     at: number,
-    { id: entry, queue, storedMs }: StoredEntry,
-    id: string,
-    taken: Set<string>,
+    { meta, bodies, entries, dead }: Extract<Op, { kind: 'put' }>,
+    batch: string,
+    taken: Taken,
     repeated: [number, number][],
-  ): boolean {
-    const key = Recent.key(queue, id);
-    this.#nowMs = storedMs;
-    if (this.#recent.has(key, storedMs) || taken.has(key)) {
-      repeated.push([at, entry]);
-      return false;
-    }
-    taken.add(key);
-    return true;
+  ): readonly StoredEntry[] {
+    // Profiles of one batch may fail in a stage one by one, and have the id of the batch: their bytes tell them apart.
+    const id = `${batch} ${envelopeOf(meta)}${dead ? ` ${bodies.map(body => crc32(body))}` : ''}`;
+    const own = taken.get(id);
+    const key = own?.key ?? Recent.key(id);
+    this.#nowMs = entries[0]!.storedMs;
+    const had = this.#recent.queues(key, this.#nowMs);
+    const queues: string[] = [];
+    const fresh = entries.filter(({ id: entry, queue }) => {
+      // What failed is not what is to be delivered.
+      const name = dead ? `dead ${queue}` : queue;
+      const isRepeat = had.has(name) || own?.queues.includes(name);
+      if (isRepeat) repeated.push([at, entry]);
+      else queues.push(name);
+      return !isRepeat;
+    });
+    if (own) own.queues.push(...queues);
+    else if (queues.length > 0) taken.set(id, { key, queues });
+    return fresh;
   }
 
   read(call: number, payload: number, into: Uint8Array): void {
@@ -231,7 +248,7 @@ class QueueThread {
       this.#certainly(() =>
         this.#database.transaction(() => {
           this.#database.pruneDead(nowMs - maxAgeMs, maxBytes);
-          this.#database.forget(this.#nowMs - REMEMBER_MS);
+          this.#database.forget(this.#recent.sinceMs(this.#nowMs));
         }),
       );
     } catch {
@@ -239,6 +256,9 @@ class QueueThread {
     }
   }
 }
+
+/** By batch and envelope, what queues take in a transaction. */
+type Taken = Map<string, { readonly key: Key; readonly queues: string[] }>;
 
 /** Payload bytes that a step turns into dead letters. */
 function bytesDead(op: Op): number {

@@ -225,10 +225,43 @@ test('a batch that its queue took lately is not taken again; one that never was,
   const look = QueueDatabase.open(file, 'normal');
   assert.deepEqual(
     [...look.recent()].map(({ keys }) => keys.length),
-    [1, 1],
+    [11, 11],
     'what is older is not kept',
   );
   look.close();
+});
+
+test('what fails again with each try of its sender is buried once, also after a restart; another one is', async t => {
+  const { start, stop, put, drain, clock } = disk(t);
+  const store = await start();
+  const bury = (of: typeof store, text: string, queue = 'stage:x', bytes = Buffer.alloc(100, text)) =>
+    of.bury(queue, batchOf(bytes, text), 'stage_failed', 'threw');
+  const dead = async (of: typeof store) =>
+    (await of.operations.tally()).map(({ queue, dead: [one] }) => `${queue} ${one?.batches ?? 0}`);
+  assert.deepEqual(await Promise.all([bury(store, 'p1'), bury(store, 'p1')]), [true, true]);
+  await bury(store, 'p1');
+  assert.deepEqual(await dead(store), ['a 0', 'stage:x 1']);
+  await bury(store, 'p1', 'stage:y');
+  await bury(store, 'p2');
+  assert.deepEqual(await put(store, 'p1', ['a'], 100), { evicted: [] }, 'what failed elsewhere may be delivered here');
+  await stop(store);
+  const again = await start();
+  await bury(again, 'p1');
+  assert.deepEqual(await dead(again), ['a 0', 'stage:x 2', 'stage:y 1']);
+  await clock.advance(16 * 60_000);
+  await bury(again, 'p1');
+  assert.deepEqual(await dead(again), ['a 0', 'stage:x 3', 'stage:y 1']);
+  assert.deepEqual(await drain(again), ['p1']);
+});
+
+test('profiles of one batch that fail with one description are buried each', async t => {
+  const { start } = disk(t);
+  const store = await start();
+  for (const fill of [1, 2, 1]) {
+    const batch = { ...batchOf(Buffer.alloc(100, fill), 'x'), id: BatchId.of('0a'.repeat(20)) };
+    await store.bury('stage:x', batch, 'stage_failed', 'threw');
+  }
+  assert.equal((await store.operations.tally())[1]!.dead[0]!.batches, 2);
 });
 
 test('one request that two pipelines send to an exporter as two batches is not taken for repeated', async t => {

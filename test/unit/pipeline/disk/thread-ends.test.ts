@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fanout } from '../../../../src/pipeline/fanout.ts';
 import { settled } from '../fixtures.ts';
-import { batchOf, faulty, textOf } from './rig.ts';
+import { batchOf, faulty, ROOMY, textOf } from './rig.ts';
 
 const names = (count: number, from = 0) => Array.from({ length: count }, (_, n) => `profile-${n + from}`);
 const ENDED = /cannot be used: its thread ended unexpectedly; a thread for it is started again/;
@@ -87,6 +87,20 @@ test('what is only in the file waits for the next thread, it is not lost', async
   await clock.advance(1000);
   assert.deepEqual((await drained).toSorted(), names(40).toSorted());
   assert.deepEqual(lost, []);
+});
+
+test('it ends behind the commit of a replay: what was queued is delivered', async t => {
+  const { start, put, take, drain, fail, heal, health } = faulty(t);
+  const store = await start({ a: ROOMY, b: ROOMY });
+  await put(store, 'profile-0');
+  store.settle('a', (await take(store))!, { kind: 'dead', reason: 'rejected', message: 'no' });
+  await store.operations.tally();
+  fail('ENDED');
+  await assert.rejects(store.operations.replay({ state: 'dead' }, 'b', false, 0), ENDED);
+  assert.match(health.at(-1)!, ENDED);
+  await heal();
+  assert.equal((await store.operations.replay({ state: 'dead' }, 'b', false, 0)).replayed, 0);
+  assert.deepEqual(await drain(store, 'b'), ['profile-0']);
 });
 
 test('it is stopped while there is no thread', async t => {
