@@ -1,7 +1,7 @@
 // Rows of a file whose tables SQLite cannot follow any more: one damaged page at the root of a table hides all of it, though the pages
 // that hold the rows are sound. They are looked for page by page (https://sqlite.org/fileformat2.html, sections 1.5 to 2.1).
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { FileEntry } from './database.ts';
+import { Pages } from './pages.ts';
 import { PAGE_BYTES } from './schema.ts';
 
 const TABLE_LEAF = 13;
@@ -36,18 +36,16 @@ interface Cell {
 export class Scan {
   /** Rows with the columns of an entry. */
   readonly entries: readonly EntryRow[];
-  readonly #handle: number;
-  readonly #pages: number;
+  readonly #pages: Pages;
   readonly #payloads = new Map<number, Cell>();
 
   constructor(file: string) {
-    this.#handle = openSync(file, 'r');
-    this.#pages = Math.floor(fstatSync(this.#handle).size / PAGE_BYTES);
+    this.#pages = new Pages(file);
     const entries: EntryRow[] = [];
     // What was deleted may still stand in pages that are free.
     const free = this.#freePages();
-    for (let page = 1; page <= this.#pages; page++) {
-      const bytes = this.#page(page);
+    for (let page = 1; page <= this.#pages.count; page++) {
+      const bytes = this.#pages.read(page);
       if (bytes[0] !== TABLE_LEAF || free.has(page)) continue;
       for (const cell of cellsOf(bytes, page)) {
         const types = typesOf(bytes, cell);
@@ -71,26 +69,16 @@ export class Scan {
   }
 
   close(): void {
-    closeSync(this.#handle);
-  }
-
-  #page(number: number): Buffer {
-    const bytes = Buffer.alloc(PAGE_BYTES);
-    try {
-      readSync(this.#handle, bytes, 0, PAGE_BYTES, (number - 1) * PAGE_BYTES);
-    } catch {
-      // A sector that cannot be read: as if it were empty.
-    }
-    return bytes;
+    this.#pages.close();
   }
 
   /** The list of free pages, as far as it can be followed. */
   #freePages(): ReadonlySet<number> {
     const free = new Set<number>();
-    let trunk = this.#page(1).readUInt32BE(32);
-    while (trunk > 1 && trunk <= this.#pages && !free.has(trunk)) {
+    let trunk = this.#pages.read(1).readUInt32BE(32);
+    while (trunk > 1 && trunk <= this.#pages.count && !free.has(trunk)) {
       free.add(trunk);
-      const bytes = this.#page(trunk);
+      const bytes = this.#pages.read(trunk);
       const count = Math.min(bytes.readUInt32BE(4), PAGE_BYTES / 4 - 2);
       for (let n = 0; n < count; n++) free.add(bytes.readUInt32BE(8 + 4 * n));
       trunk = bytes.readUInt32BE(0);
@@ -100,14 +88,14 @@ export class Scan {
 
   /** Undefined when the pages of the row do not hang together. */
   #values({ page, at, length }: Cell): Value[] | undefined {
-    if (length > this.#pages * PAGE_BYTES) return undefined;
-    const leaf = this.#page(page);
+    if (length > this.#pages.count * PAGE_BYTES) return undefined;
+    const leaf = this.#pages.read(page);
     const local = localOf(length);
     const parts = [leaf.subarray(at, at + local)];
     let next = local < length ? leaf.readUInt32BE(at + local) : 0;
     for (let left = length - local; left > 0; left -= PAGE_BYTES - 4) {
-      if (next < 2 || next > this.#pages) return undefined;
-      const bytes = this.#page(next);
+      if (next < 2 || next > this.#pages.count) return undefined;
+      const bytes = this.#pages.read(next);
       parts.push(bytes.subarray(4, 4 + Math.min(left, PAGE_BYTES - 4)));
       next = bytes.readUInt32BE(0);
     }

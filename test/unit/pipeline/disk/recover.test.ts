@@ -27,7 +27,7 @@ async function damaged(t: TestContext) {
   // Few large rows in a leaf of a table: payloads.
   for (let at = PAGE_BYTES; at < bytes.length; at += PAGE_BYTES)
     if (bytes[at] === 13 && bytes.readUInt16BE(at + 3) === 3) leaves.push(at);
-  bytes[leaves[3]! + 3] = 0xff;
+  bytes.fill(0xff, leaves[3]!, leaves[3]! + PAGE_BYTES);
   const copy = (name: string): string => {
     mkdirSync(join(rig.dir, name));
     const file = join(rig.dir, name, 'queue.db');
