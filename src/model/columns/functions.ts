@@ -5,9 +5,9 @@ import { Int64s } from './int64.ts';
 /** Functions; `name`, `systemName` and `file` are rows of strings. Row 0 is none. */
 export class Functions {
   readonly ids = new Ids();
-  name = new Uint32Array(16) as Uint32Array;
-  systemName = new Uint32Array(16) as Uint32Array;
-  file = new Uint32Array(16) as Uint32Array;
+  name = new Uint32Array(8) as Uint32Array;
+  systemName = new Uint32Array(8) as Uint32Array;
+  file = new Uint32Array(8) as Uint32Array;
   readonly startLine = new Int64s();
 
   /** Rows in use, row 0 included. */

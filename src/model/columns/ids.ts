@@ -3,6 +3,7 @@ import { Int64s } from './int64.ts';
 
 /** Slots of a new table, a power of two. */
 const FIRST_SLOTS = 256;
+const NO_SLOTS: Uint32Array = new Uint32Array(0);
 /** Odd and drawn per process, so that nobody can prepare ids that all fall into one slot. */
 const SEED = (Math.floor(Math.random() * 2 ** 32) | 1) >>> 0;
 
@@ -18,14 +19,14 @@ export class Ids {
   /** Ids by row; only when they are not sequential. */
   readonly wide = new Int64s();
   /** Open addressing: rows by id, 0 where free; at most half full. */
-  #slots = new Uint32Array(0);
+  #slots = NO_SLOTS;
   /** No id below this is free. */
   #fresh = 1;
 
   clear(): void {
     this.count = 1;
     this.sequential = true;
-    this.#slots = new Uint32Array(0);
+    this.#slots = NO_SLOTS;
     this.#fresh = 1;
   }
 

@@ -8,7 +8,8 @@ export class Int64s {
   halves: Uint32Array;
   #values: BigInt64Array | undefined;
 
-  constructor(capacity = 16) {
+  /** 8 numbers lie on the heap; a longer array costs an allocation outside it. The other columns of a table begin with 8 rows too. */
+  constructor(capacity = 8) {
     this.halves = new Uint32Array(capacity * 2);
   }
 

@@ -9,10 +9,10 @@ import { Int64s } from './int64.ts';
 export class Labels {
   /** Rows in use, row 0 and those that no chain holds any more included. */
   count = 1;
-  key = new Uint32Array(16) as Uint32Array;
-  text = new Uint32Array(16) as Uint32Array;
-  unit = new Uint32Array(16) as Uint32Array;
-  next = new Uint32Array(16) as Uint32Array;
+  key = new Uint32Array(8) as Uint32Array;
+  text = new Uint32Array(8) as Uint32Array;
+  unit = new Uint32Array(8) as Uint32Array;
+  next = new Uint32Array(8) as Uint32Array;
   readonly number = new Int64s();
 
   clear(): void {

@@ -5,7 +5,7 @@ import { Int64s } from './int64.ts';
 export class Lines {
   count = 0;
   /** Row of functions; 0 for none. */
-  function = new Uint32Array(16) as Uint32Array;
+  function = new Uint32Array(8) as Uint32Array;
   readonly line = new Int64s();
   readonly column = new Int64s();
 

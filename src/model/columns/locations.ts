@@ -7,12 +7,12 @@ import { Lines } from './lines.ts';
 export class Locations {
   readonly ids = new Ids();
   /** Row of mappings; 0 for none. */
-  mapping = new Uint32Array(16) as Uint32Array;
+  mapping = new Uint32Array(8) as Uint32Array;
   readonly address = new Int64s();
-  folded = new Uint8Array(16) as Uint8Array;
+  folded = new Uint8Array(8) as Uint8Array;
   /** Where the lines of a location begin and end: more than one where calls were inlined, innermost first. */
-  lineStart = new Uint32Array(16) as Uint32Array;
-  lineEnd = new Uint32Array(16) as Uint32Array;
+  lineStart = new Uint32Array(8) as Uint32Array;
+  lineEnd = new Uint32Array(8) as Uint32Array;
   readonly lines = new Lines();
 
   /** Rows in use, row 0 included. */

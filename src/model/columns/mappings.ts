@@ -14,9 +14,9 @@ export class Mappings {
   readonly start = new Int64s();
   readonly limit = new Int64s();
   readonly offset = new Int64s();
-  file = new Uint32Array(16) as Uint32Array;
-  buildId = new Uint32Array(16) as Uint32Array;
-  flags = new Uint8Array(16) as Uint8Array;
+  file = new Uint32Array(8) as Uint32Array;
+  buildId = new Uint32Array(8) as Uint32Array;
+  flags = new Uint8Array(8) as Uint8Array;
 
   /** Rows in use, row 0 included. */
   get count(): number {

@@ -8,13 +8,13 @@ export class Samples {
   width = 0;
   readonly values = new Int64s();
   /** Where the stack of a sample begins and ends in `stack`. Ranges do not overlap. */
-  stackStart = new Uint32Array(16) as Uint32Array;
-  stackEnd = new Uint32Array(16) as Uint32Array;
+  stackStart = new Uint32Array(8) as Uint32Array;
+  stackEnd = new Uint32Array(8) as Uint32Array;
   /** Rows of locations, leaf first. */
-  stack = new Uint32Array(64) as Uint32Array;
+  stack = new Uint32Array(8) as Uint32Array;
   stackLength = 0;
   /** First label of each sample; 0 when it has none. */
-  firstLabel = new Uint32Array(16) as Uint32Array;
+  firstLabel = new Uint32Array(8) as Uint32Array;
 
   clear(): void {
     this.count = this.width = this.stackLength = 0;

@@ -15,7 +15,7 @@ export class Strings {
   /** Rows from the source; those behind them were appended. */
   sourceCount = 0;
   /** Begin and end of each row; from the length of the source on, they lie in what was appended. */
-  ranges = new Uint32Array(64) as Uint32Array;
+  ranges = new Uint32Array(16) as Uint32Array;
   source: Uint8Array = NO_BYTES;
   #buffer: Buffer | undefined;
   #appended: Uint8Array = NO_BYTES;

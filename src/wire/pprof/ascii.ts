@@ -3,7 +3,7 @@ export class AsciiCheck {
   readonly #bytes: Uint8Array;
   readonly #words: Uint32Array;
   /** Index of the first whole word within `bytes`. */
-  readonly #offset: number;
+  readonly #offset: number = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;

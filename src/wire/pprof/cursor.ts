@@ -28,14 +28,15 @@ export function shortBytes(value: number): number {
 
 /**
  * Reads numbers in place, without an object: the halves come in fields, as signed 32-bit integers, and the new position is what a
- * call returns. (A field that holds a larger integer even once becomes a double for good, which halves the speed of everything.)
+ * call returns. (A field that holds a larger integer even once becomes a double for good, and one
+ * that has no initial number can be anything: either halves the speed of everything.)
  * Unknown fields and numbers of more than 4 bytes at the end of a message go through a Reader. Every read is checked against the
  * end of its message; no message reaches beyond the one that holds it.
  */
 export class Cursor {
   readonly bytes: Uint8Array;
   /** A message that ends up to here may be read with `short`: at most 4 bytes of it lie behind its end. */
-  readonly roomyEnd: number;
+  readonly roomyEnd: number = 0;
   /** Halves of the last number. */
   lo = 0;
   hi = 0;

@@ -17,7 +17,7 @@ export class SampleDecoder {
   readonly #columns: Columns;
   readonly #cursor: Cursor;
   /** Up to here 3 bytes can be read without looking at the end of the buffer. */
-  readonly #roomy: number;
+  readonly #roomy: number = 0;
   /** Values read, of all samples. */
   #values = 0;
   /** Last label of the sample at hand. */

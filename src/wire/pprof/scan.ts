@@ -39,7 +39,7 @@ function check(walk: Walk): void {
   if (walk.strings === 0) throw new DecodeError('string_table', 'the string table is missing');
   if (walk.types.length === 0) throw new DecodeError('no_sample_type', 'the profile has no sample type');
   if (walk.maxString >= walk.strings) throw new DecodeError('bad_reference', 'an index is outside the string table');
-  if (walk.values !== undefined && walk.values !== walk.types.length)
+  if (walk.values >= 0 && walk.values !== walk.types.length)
     throw new DecodeError('value_count', `a sample has ${walk.values} values for ${walk.types.length} sample types`);
   const settled = [
     settles(walk.locations, walk.maxLocation, 'a sample names a location'),

@@ -3,17 +3,17 @@ import { int64 } from '../protobuf.ts';
 /** Sums of this size are still exact in a double, and one more value below 2^52 keeps them so. */
 const SAFE = 2 ** 52;
 
+/** Columns to begin with: so many doubles lie on the heap, while a longer array costs an allocation outside it and its collection. */
+const FIRST_COLUMNS = 8;
+
 /** Exact sums of signed 64-bit values, one per column: doubles while everything is small, BigInt when not. */
 export class Totals {
-  readonly #small: Float64Array;
+  #small = new Float64Array(FIRST_COLUMNS);
   #large: bigint[] | undefined;
-
-  constructor(columns: number) {
-    this.#small = new Float64Array(columns);
-  }
 
   /** @param value an integer below 2^52, either sign */
   add(column: number, value: number): void {
+    if (column >= this.#small.length) this.#grow(column);
     const sum = this.#small[column]! + value;
     if (sum > SAFE || sum < -SAFE) {
       this.#addLarge(column, BigInt(sum));
@@ -30,11 +30,17 @@ export class Totals {
   }
 
   value(column: number): bigint {
-    return (this.#large?.[column] ?? 0n) + BigInt(this.#small[column]!);
+    return (this.#large?.[column] ?? 0n) + BigInt(this.#small[column] ?? 0);
   }
 
   #addLarge(column: number, value: bigint): void {
-    this.#large ??= Array.from(this.#small, () => 0n);
-    this.#large[column]! += value;
+    this.#large ??= [];
+    this.#large[column] = (this.#large[column] ?? 0n) + value;
+  }
+
+  #grow(column: number): void {
+    const longer = new Float64Array(Math.max(column + 1, this.#small.length * 2));
+    longer.set(this.#small);
+    this.#small = longer;
   }
 }

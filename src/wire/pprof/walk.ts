@@ -56,7 +56,7 @@ export class Walk {
   readonly functions = new IdSet();
   readonly mappings = new IdSet();
   readonly types: ValueTypeAt[] = [];
-  readonly totals = new Totals(MAX_SAMPLE_TYPES);
+  readonly totals = new Totals();
   periodType: ValueTypeAt | undefined;
   period = 0n;
   startNs = 0n;
@@ -65,8 +65,8 @@ export class Walk {
   strings = 0;
   /** Where the first string's field begins. */
   stringsAt = 0;
-  /** Values per sample; undefined without samples. */
-  values: number | undefined;
+  /** Values per sample; -1 without samples. */
+  values = -1;
   /** The highest that anything refers to; HUGE for all from 2^31 on. */
   maxString = 0;
   maxLocation = 0;
@@ -247,7 +247,7 @@ export class Walk {
           at = cursor.skip(from, end, 3);
       }
     }
-    if (this.values === undefined) this.values = values;
+    if (this.values < 0) this.values = values;
     else if (this.values !== values)
       throw new DecodeError('value_count', `one sample has ${this.values} values, another ${values}`);
   }

@@ -74,13 +74,15 @@ test('sums are exact whatever the order and size of the values', () => {
   );
   fc.assert(
     fc.property(fc.array(value, { maxLength: 60 }), values => {
-      const totals = new Totals(2);
+      const totals = new Totals();
       for (const one of values) totals.addHalves(1, ...halves(one));
       assert.equal(
         totals.value(1),
         values.reduce((sum, one) => sum + one, 0n),
       );
       assert.equal(totals.value(0), 0n);
+      for (const [at, one] of values.entries()) totals.addHalves(at + 2, ...halves(one));
+      for (const [at, one] of values.entries()) assert.equal(totals.value(at + 2), one);
     }),
   );
 });
