@@ -10,7 +10,7 @@ const SENDERS = 16;
 /** The longest time under load until the kill, ms. */
 const LIFE_MS = 300;
 
-scenario('kill', { repeats: KILLS, timeout: 60_000 + KILLS * 5_000 }, async (t, card, random) => {
+scenario('kill', { repeats: KILLS, timeout: 120_000 + KILLS * 6_000 }, async (t, card, random) => {
   const { port, stores, start } = await rig(t, { stores: ['a', 'b', 'dead'], directory: folder(t) });
   const dead = stores.get('dead')!;
   await dead.stop();

@@ -44,7 +44,7 @@ export class Ledger {
   readonly #sent = new Map<number, Sent>();
   /** When a gateway had ended without a chance to write down what it knew, and the next had not begun. */
   readonly #faults: number[] = [];
-  #acknowledged = 0;
+  readonly #acknowledged: number[] = [];
   #last = 0;
 
   /** The next number. */
@@ -56,7 +56,7 @@ export class Ledger {
   }
   acknowledged(number: number): void {
     this.#sent.get(number)!.acknowledgedMs = performance.now();
-    this.#acknowledged++;
+    this.#acknowledged.push(number);
   }
   /** The gateway is gone. Call before the next one starts; resolves once all that the last one sent was read. */
   async fault(): Promise<void> {
@@ -65,14 +65,13 @@ export class Ledger {
   }
 
   get count(): { readonly sent: number; readonly acknowledged: number } {
-    return { sent: this.#sent.size, acknowledged: this.#acknowledged };
+    return { sent: this.#sent.size, acknowledged: this.#acknowledged.length };
   }
 
-  /** Whether everything that was acknowledged is among these. Cheaper than a verdict. */
-  settled(numbers: { has(number: number): boolean }): boolean {
-    for (const [number, { acknowledgedMs }] of this.#sent)
-      if (acknowledgedMs !== undefined && !numbers.has(number)) return false;
-    return true;
+  /** Whether everything that was acknowledged is among these. Asked after every arrival: the last is most likely missing. */
+  settled(numbers: ReadonlySet<number>): boolean {
+    if (numbers.size < this.#acknowledged.length) return false;
+    return this.#acknowledged.findLast(number => !numbers.has(number)) === undefined;
   }
 
   /** Time from sending to the first arrival, ms, sorted; of what was acknowledged. */

@@ -9,8 +9,9 @@ import { Store } from './store.ts';
 
 /** Clock ticks per second of /proc/PID/stat; 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
-/** Time for what is left to arrive, ms. */
+/** Time for what is left to arrive, ms, and for each profile of a long run. */
 const ARRIVED_MS = 60_000;
+const ARRIVED_EACH_MS = 5;
 const FAST_RETRY = { initial_interval: '100ms', max_interval: '500ms' };
 
 export interface RigOptions {
@@ -112,7 +113,11 @@ export const percentile = (sorted: Float64Array, share: number): number =>
 export async function delivered(gateway: Gateway, ledger: Ledger, stores: ReadonlyMap<string, Store>): Promise<void> {
   for (const [name, store] of stores)
     await store
-      .until(() => ledger.settled(store.numbers), `all that is owed to ${name}`, ARRIVED_MS)
+      .until(
+        () => ledger.settled(store.numbers),
+        `all that is owed to ${name}`,
+        ARRIVED_MS + ledger.count.acknowledged * ARRIVED_EACH_MS,
+      )
       .catch(async (error: Error) => {
         const { lost } = ledger.verdict(store.arrivals);
         const { components } = await gateway.status();
