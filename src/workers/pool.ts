@@ -69,6 +69,8 @@ export class Pool {
   readonly #of: PoolParts;
   #settings: PoolSettings;
   #threads: Piscina | undefined;
+  /** Threads for second tries; each ends with its task. */
+  #fresh: Piscina | undefined;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
   readonly #running = new Set<Running>();
@@ -102,9 +104,9 @@ export class Pool {
     const same = (Object.keys(settings) as (keyof PoolSettings)[]).every(key => settings[key] === this.#settings[key]);
     if (same) return;
     this.#settings = settings;
-    const old = this.#threads;
-    this.#threads = undefined;
-    if (old) this.#end(old);
+    const old = [this.#threads, this.#fresh];
+    this.#threads = this.#fresh = undefined;
+    for (const threads of old) if (threads) this.#end(threads);
   }
 
   /**
@@ -146,14 +148,14 @@ export class Pool {
     else deadline.addEventListener('abort', cut, { once: true });
     if (this.#running.size > 0) await new Promise<void>(resolve => (this.#idle = resolve));
     deadline.removeEventListener('abort', cut);
-    const threads = this.#threads;
-    this.#threads = undefined;
-    await threads?.destroy();
+    const all = [this.#threads, this.#fresh];
+    this.#threads = this.#fresh = undefined;
+    await Promise.all(all.map(threads => threads?.destroy()));
   }
 
   async #start(waiting: Waiting): Promise<void> {
     const { task, input, fresh, sinceMs, resolve } = waiting;
-    const threads = fresh ? this.#threadsOf(1) : this.#pool();
+    const threads = fresh ? this.#freshPool() : this.#pool();
     const began = this.#flags.pop() ?? new Int32Array(new SharedArrayBuffer(4));
     began[0] = 0;
     const running: Running = {
@@ -168,7 +170,8 @@ export class Pool {
     try {
       const answer = (await threads.run({ task, input, began }, { signal: running.cut.signal })) as Answer;
       const runMs = performance.now() - running.handedMs;
-      if (answer.heldBytes > this.#settings.memoryBytes) await this.#endFull(threads, answer.threadId);
+      if (fresh) await endThread(threads, answer.threadId);
+      else if (answer.heldBytes > this.#settings.memoryBytes) await this.#endFull(threads, answer.threadId);
       if (answer.ok) resolve({ kind: 'done', value: answer.value as never, waitMs: running.handedMs - sinceMs, runMs });
       else {
         this.#of.log.error('task threw, this is a bug', { task, error: answer.message });
@@ -180,7 +183,7 @@ export class Pool {
       this.#running.delete(running);
       // A thread that was ended may still begin: then the flag is not used again.
       if (!running.cut.signal.aborted) this.#flags.push(began);
-      if (threads !== this.#threads) this.#end(threads);
+      if (threads !== this.#threads && threads !== this.#fresh) this.#end(threads);
       this.#next();
     }
   }
@@ -258,12 +261,17 @@ export class Pool {
     this.#of.log.warn('worker ended between tasks, it kept too much memory', {
       limitBytes: this.#settings.memoryBytes,
     });
-    await threads.threads.find(thread => thread.threadId === threadId)?.terminate();
+    await endThread(threads, threadId);
   }
 
   #pool(): Piscina {
     this.#threads ??= this.#threadsOf(this.#settings.threads);
     return this.#threads;
+  }
+
+  #freshPool(): Piscina {
+    this.#fresh ??= this.#threadsOf(this.#settings.threads);
+    return this.#fresh;
   }
 
   #threadsOf(count: number): Piscina {
@@ -287,4 +295,9 @@ export class Pool {
     });
     return threads;
   }
+}
+
+/** Resolves when it has ended. */
+async function endThread(threads: Piscina, threadId: number): Promise<void> {
+  await threads.threads.find(thread => thread.threadId === threadId)?.terminate();
 }
