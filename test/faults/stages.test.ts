@@ -38,7 +38,9 @@ scenario('stages', { repeats: STAGE_FAULTS, timeout: 60_000 + STAGE_FAULTS * 10_
   const poison = async (way: string, round: number) => {
     const name = encodeURIComponent(`app{p=${round},trial=${way}}`);
     const url = `http://127.0.0.1:${port}/ingest?name=${name}&format=pprof`;
-    const { status } = await fetch(url, { method: 'POST', body: numbered(1_000_000 + round) });
+    // A connection of its own: one that is kept may be closed for its idleness just as the next request goes out.
+    const headers = { connection: 'close' };
+    const { status } = await fetch(url, { method: 'POST', headers, body: numbered(1_000_000 + round) });
     assert.equal(status, 200, `${way}: kept as a dead letter`);
   };
   let warmMib = 0;
