@@ -40,7 +40,10 @@ scenario('stages', { repeats: STAGE_FAULTS, timeout: 60_000 + STAGE_FAULTS * 10_
     const url = `http://127.0.0.1:${port}/ingest?name=${name}&format=pprof`;
     // A connection of its own: one that is kept may be closed for its idleness just as the next request goes out.
     const headers = { connection: 'close' };
-    const { status } = await fetch(url, { method: 'POST', headers, body: numbered(1_000_000 + round) });
+    const { status } = await fetch(url, { method: 'POST', headers, body: numbered(1_000_000 + round) }).catch(error => {
+      const { exitCode, signalCode } = gateway.child;
+      throw new Error(`${way}: gateway ended with ${exitCode ?? signalCode}: ${gateway.stderr}`, { cause: error });
+    });
     assert.equal(status, 200, `${way}: kept as a dead letter`);
   };
   let warmMib = 0;
