@@ -39,8 +39,11 @@ export interface Memory extends Room {
   onShortage(makeRoom: (bytes: number) => void): void;
   /** Asks them. Returns by how much less is held. */
   makeRoom(bytes: number): number;
-  /** Has what nobody refers to any more collected soon, at most every few seconds: before somebody is refused for its sake. */
-  reclaim(): void;
+  /**
+   * Has what nobody refers to any more collected and given back to the system, at most every few seconds: before somebody is refused
+   * for its sake. Returns whether that comes at once; what is resident now says little then.
+   */
+  reclaim(): boolean;
   readonly usage: MemoryUsage;
   /** One more bound on what slabs may hold together, the smallest rules; `limit_mib` of memory_limiter sets one. Returns the undo. */
   limit(budgetBytes: number): () => void;

@@ -140,8 +140,8 @@ export class SlabPool implements Memory {
     return this.#reservations.reserve(size, must);
   }
 
-  reclaim(): void {
-    this.#reclaim?.soon();
+  reclaim(): boolean {
+    return this.#reclaim?.shrink() ?? false;
   }
 
   limit(budgetBytes: number): () => void {

@@ -89,8 +89,9 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
       this.#warned = true;
       this.#host.log.warn('memory limit leaves hardly any room for payloads, raise limit_mib', { baseBytes, budget });
     }
-    // Garbage is resident too: nobody is to be locked out for it, and no queue is to give way.
-    if (rss > this.#softBytes || heldBytes > budget * SHORT_SHARE) this.#host.memory.reclaim();
+    // Garbage is resident too: nobody is to be locked out for it, and no queue is to give way, unless it takes the last room there is.
+    const short = rss > this.#softBytes || heldBytes > budget * SHORT_SHARE;
+    if (short && this.#host.memory.reclaim() && rss < this.#softBytes + this.#spikeBytes) return;
     // What is always allowed to be held is no reason to refuse: waiting would not make the process smaller.
     const full = this.#excess(rss) > 0 && heldBytes > MIN_BUDGET_BYTES;
     if (full === this.#full) return;

@@ -137,7 +137,10 @@ test('what is always allowed is not refused for: nobody is locked out by memory 
 test('before anybody is refused for garbage it is asked to be collected', async () => {
   const at = limiter({ limit_mib: 500, spike_limit_mib: 100, check_interval: '1s' }, 300);
   let asked = 0;
-  at.memory.reclaim = () => void asked++;
+  at.memory.reclaim = () => {
+    asked++;
+    return false;
+  };
   await at.component.start();
   await at.clock.advance(3000);
   assert.equal(asked, 0);
@@ -153,6 +156,36 @@ test('before anybody is refused for garbage it is asked to be collected', async 
   at.rss.mib = 398;
   await at.clock.advance(1000);
   assert.equal(asked, 2, 'what is left is nearly held: garbage takes the room of queues');
+  await at.component.stop();
+});
+
+test('while garbage is about to be collected nobody is refused and no queue gives way, below the limit itself', async () => {
+  const at = limiter({ limit_mib: 500, spike_limit_mib: 100, check_interval: '1s' }, 300);
+  let soon = true;
+  at.memory.reclaim = () => soon;
+  let gaveWay = 0;
+  at.memory.onShortage(bytes => {
+    gaveWay += bytes;
+  });
+  at.memory.lease(16 * MIB);
+  await at.component.start();
+  at.rss.mib = 450;
+  await at.clock.advance(1000);
+  assert.equal((await at.consume()).kind, 'accepted');
+  assert.equal(gaveWay, 0);
+  at.rss.mib = 501;
+  await at.clock.advance(1000);
+  assert.equal((await at.consume()).kind, 'refused', 'the limit itself holds');
+  at.rss.mib = 450;
+  await at.clock.advance(1000);
+  assert.equal((await at.consume()).kind, 'refused', 'nothing is known yet');
+  soon = false;
+  at.rss.mib = 399;
+  await at.clock.advance(1000);
+  assert.equal((await at.consume()).kind, 'accepted');
+  at.rss.mib = 450;
+  await at.clock.advance(1000);
+  assert.equal((await at.consume()).kind, 'refused', 'it was no garbage');
   await at.component.stop();
 });
 
