@@ -1,4 +1,4 @@
-import type { Profile } from '../model/batch.ts';
+import type { Profile, Signal } from '../model/batch.ts';
 import type { Memory } from '../model/memory.ts';
 import type { Payload } from '../model/payload.ts';
 import type { Examined, Summary } from '../model/summary.ts';
@@ -23,6 +23,8 @@ export interface Host {
   examine(payload: Pick<Payload, 'encoding' | 'bytes'>, maxBytes: number): Promise<Examined>;
   /** Types, time, counts, totals; memoised per payload. Undefined for a form that cannot be read yet and for bytes that do not parse. */
   summary(profile: Profile): Promise<Summary | undefined>;
+  /** For receivers of several signals: whether a pipeline of this one names the component now. A reload may change it. */
+  wanted(signal: Signal): boolean;
   /** An extension by id, or undefined when `service.extensions` does not list it. */
   extension<T>(id: string): T | undefined;
   /** Health as the status API shows it. `degraded`: works, but an operator should look. `fatal`: cannot work again. */

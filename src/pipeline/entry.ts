@@ -1,5 +1,5 @@
 import { combine, type Result } from '../api/index.ts';
-import { bytesOf, itemsOf } from '../model/batch.ts';
+import { bytesOf, itemsOf, type Signal } from '../model/batch.ts';
 import { isOwed } from './fanout.ts';
 import type { World } from './host.ts';
 import type { Node } from './link.ts';
@@ -14,7 +14,8 @@ const NO_MEMORY: Result = { kind: 'refused', reason: 'memory limit reached', ret
  * `net` do; a plugin's own buffers are copied once), hands the batch to every pipeline that names the receiver, and counts.
  */
 export class Entry implements Node {
-  heads: readonly Node[] = [];
+  /** Pipelines of a signal that name the component. */
+  heads: ReadonlyMap<Signal, readonly Node[]> = new Map();
   readonly #memory: World['memory'];
   readonly #stores: World['stores'];
   readonly #observer: Observer;
@@ -25,19 +26,23 @@ export class Entry implements Node {
     this.#observer = observer;
   }
 
+  /** Whether a batch of this signal would go anywhere. */
+  wants(signal: Signal): boolean {
+    return this.heads.has(signal);
+  }
+
   async consume(batch: AnyBatch, abort: AbortSignal): Promise<Result> {
+    const heads = this.heads.get(batch.signal) ?? [];
     const startedMs = performance.now();
     const adopted: Uint8Array[] = [];
     const shared = this.#adopt(batch, adopted);
     let result: Result;
     try {
       if (shared === undefined) result = NO_MEMORY;
-      else if (this.heads.length === 1) result = await this.heads[0]!.consume(shared as never, abort);
+      else if (heads.length === 1) result = await heads[0]!.consume(shared as never, abort);
+      else if (heads.length === 0) result = nowhere(batch.signal);
       else {
-        result = combine(
-          itemsOf(batch),
-          await Promise.all(this.heads.map(head => head.consume(shared as never, abort))),
-        );
+        result = combine(itemsOf(batch), await Promise.all(heads.map(head => head.consume(shared as never, abort))));
         // One pipeline took it, another did not: the queues of the first do not take it again.
         if (isOwed(result)) this.#stores.memory.remember(shared);
       }
@@ -74,4 +79,8 @@ export class Entry implements Node {
     }
     return moved(batch, copies);
   }
+}
+
+function nowhere(signal: Signal): Result {
+  return { kind: 'permanent', error: new Error(`no ${signal} pipeline names this receiver`), fault: 'gateway' };
 }

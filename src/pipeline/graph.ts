@@ -9,6 +9,7 @@ import type {
   StageFactory,
 } from '../api/index.ts';
 import type { ComponentPlan, PipelinePlan, Plan } from '../config/plan.ts';
+import type { Signal } from '../model/batch.ts';
 import { Entry } from './entry.ts';
 import { type Branch, Fanout } from './fanout.ts';
 import { Condition, createHost, type World } from './host.ts';
@@ -270,7 +271,12 @@ export class Graph {
     const { host, ...parts } = this.#parts('receiver', plan);
     const next = new Entry(this.#world, parts.observer);
     next.heads = this.#headsOf(plan.id);
-    this.#add({ ...parts, next, component: (plan.factory as ReceiverFactory).create(plan.config, host, next) });
+    const component = (plan.factory as ReceiverFactory).create(
+      plan.config,
+      { ...host, wanted: signal => next.wants(signal) },
+      next,
+    );
+    this.#add({ ...parts, next, component });
   }
 
   #stage(pipeline: PipelinePlan, plan: ComponentPlan): FusedStage {
@@ -290,9 +296,14 @@ export class Graph {
     else turn();
   }
 
-  #headsOf(id: string): Node[] {
-    return this.plan.pipelines
-      .filter(({ receivers }) => receivers.includes(id))
-      .map(pipeline => this.#heads.get(pipeline.id)!);
+  #headsOf(id: string): Map<Signal, Node[]> {
+    const heads = new Map<Signal, Node[]>();
+    for (const { id: pipeline, signal, receivers } of this.plan.pipelines) {
+      if (!receivers.includes(id)) continue;
+      const of = heads.get(signal) ?? [];
+      of.push(this.#heads.get(pipeline)!);
+      heads.set(signal, of);
+    }
+    return heads;
   }
 }

@@ -57,6 +57,7 @@ export function createHost(
     listen: (at, protocol) => world.ports.bind(`${kind} ${id}`, at, protocol),
     examine: (payload, maxBytes) => world.examiner.examine(payload, maxBytes),
     summary: ({ payload }) => world.examiner.summary(payload),
+    wanted: () => true,
     extension: <T>(wanted: string) => extensions.get(wanted) as T | undefined,
     report: (health, why) => condition.report(health, why),
   };

@@ -1,5 +1,5 @@
 import type { Instrument, Logger, Meter, Result } from '../api/index.ts';
-import { itemsOf } from '../model/batch.ts';
+import { itemsOf, type Signal } from '../model/batch.ts';
 import type { Node } from './link.ts';
 import type { AnyBatch } from './outbox/store.ts';
 
@@ -10,13 +10,28 @@ export type Counts = Record<Outcome | 'dropped', number>;
 const DURATION_BUCKETS = [0.0001, 0.001, 0.01, 0.1, 1, 10];
 const OUTCOMES: readonly Outcome[] = ['accepted', 'refused', 'retryable', 'permanent'];
 
+/** What a batch counts as, in names of metrics and in words. */
+const ITEMS: Record<Signal, readonly [name: string, bytes: string, word: string]> = {
+  profiles: ['flamegate_profiles_total', 'flamegate_profile_bytes_total', 'Profiles'],
+  traces: ['flamegate_trace_requests_total', 'flamegate_trace_bytes_total', 'Requests of traces'],
+  metrics: ['flamegate_metric_points_total', 'flamegate_metric_bytes_total', 'Metric points'],
+};
+
+function givenTo(meter: Meter, signal: Signal): { items: Instrument; bytes: Instrument } {
+  const [items, bytes, word] = ITEMS[signal];
+  return {
+    items: meter.counter(items, { help: `${word} that a component was given, by outcome.`, labels: ['outcome'] }),
+    bytes: meter.counter(bytes, { help: 'Payload bytes that a component was given, as received.' }),
+  };
+}
+
 /** What one component did, for metrics and the status API. */
 export class Observer {
   readonly counts: Counts = { accepted: 0, refused: 0, retryable: 0, permanent: 0, dropped: 0 };
   lastError: { atMs: number; message: string } | undefined;
   readonly drops = new Map<string, number>();
-  readonly #items: Instrument;
-  readonly #bytes: Instrument;
+  readonly #given: Partial<Record<Signal, { items: Instrument; bytes: Instrument }>> = {};
+  readonly #meter: Meter;
   readonly #seconds: Instrument;
   readonly #dropped: Instrument;
   readonly #bugs: Instrument;
@@ -29,19 +44,13 @@ export class Observer {
       Outcome,
       { outcome: string }
     >;
-    this.#items = meter.counter('flamegate_profiles_total', {
-      help: 'Profiles that a component was given, by outcome.',
-      labels: ['outcome'],
-    });
-    this.#bytes = meter.counter('flamegate_profile_bytes_total', {
-      help: 'Payload bytes that a component was given, as received.',
-    });
+    this.#meter = meter;
     this.#seconds = meter.histogram('flamegate_consume_seconds', {
       help: 'Time until a component answered for a batch.',
       buckets: DURATION_BUCKETS,
     });
     this.#dropped = meter.counter('flamegate_dropped_profiles_total', {
-      help: 'Profiles that went no further, by reason.',
+      help: 'Profiles (and requests of traces) that went no further, by reason.',
       labels: ['reason'],
     });
     this.#bugs = meter.counter('flamegate_internal_errors_total', { help: 'Exceptions on the data path: bugs.' });
@@ -56,8 +65,10 @@ export class Observer {
   settle(batch: AnyBatch, result: Result<AnyBatch>, startedMs: number): void {
     const items = itemsOf(batch);
     this.counts[result.kind] += items;
-    this.#items.record(items, this.#labels[result.kind]);
-    this.#bytes.record(batch.sizeBytes);
+    this.#given[batch.signal] ??= givenTo(this.#meter, batch.signal);
+    const given = this.#given[batch.signal]!;
+    given.items.record(items, this.#labels[result.kind]);
+    given.bytes.record(batch.sizeBytes);
     this.#seconds.record((performance.now() - startedMs) / 1000);
     if (result.kind === 'accepted') return;
     this.lastError = { atMs: Date.now(), message: result.kind === 'refused' ? result.reason : result.error.message };

@@ -80,6 +80,7 @@ function bench(): Bench {
       },
       examine: examinePprof,
       summary: async () => undefined,
+      wanted: () => true,
       extension: () => undefined,
       report() {},
     },

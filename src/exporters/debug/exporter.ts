@@ -1,17 +1,19 @@
 import {
   ACCEPTED,
   type Host,
+  type Payload,
   type Profile,
   type ProfileBatch,
   type Result,
   type Sender,
   type Summary,
+  type TraceBatch,
 } from '../../api/index.ts';
 import { keyIn, labelText } from '../../model/attributes.ts';
 import type { Config } from './config.ts';
 
 /** One readable line per profile, on stdout. */
-export class DebugExporter implements Sender<'profiles'> {
+export class DebugExporter implements Sender<'profiles' | 'traces'> {
   readonly #config: Config;
   readonly #host: Host;
   readonly #write: (line: string) => void;
@@ -23,7 +25,11 @@ export class DebugExporter implements Sender<'profiles'> {
     this.#write = write;
   }
 
-  async send(batch: ProfileBatch): Promise<Result<ProfileBatch>> {
+  async send(batch: ProfileBatch | TraceBatch): Promise<Result<ProfileBatch | TraceBatch>> {
+    if (batch.signal === 'traces') {
+      this.#write(`${timeOf(batch)} traces ${batch.payload.form} ${sizeOf(batch.payload)}${tenantOf(batch)}\n`);
+      return ACCEPTED;
+    }
     for (const profile of batch.profiles) {
       const summary = this.#config.verbosity === 'detailed' ? await this.#host.summary(profile) : undefined;
       this.#write(`${lineOf(batch, profile)}${summary ? details(summary) : ''}\n`);
@@ -38,10 +44,12 @@ function lineOf(batch: ProfileBatch, { attributes, payload, origin }: Profile): 
   const labels = [...attributes]
     .filter(([name]) => name !== key)
     .map(([name, value]) => `${quoted(name)}=${quoted(labelText(value) ?? '')}`);
-  const tenant = batch.tenant === '' ? '' : ` tenant=${quoted(batch.tenant)}`;
-  const time = new Date(batch.receivedMs).toISOString();
-  return `${time} ${quoted(service)} ${payload.form} ${payload.bytes.length} bytes ${payload.encoding} by ${origin?.door ?? '-'}${tenant} ${labels.join(' ')}`.trimEnd();
+  return `${timeOf(batch)} ${quoted(service)} ${payload.form} ${sizeOf(payload)} by ${origin?.door ?? '-'}${tenantOf(batch)} ${labels.join(' ')}`.trimEnd();
 }
+
+const timeOf = ({ receivedMs }: { receivedMs: number }) => new Date(receivedMs).toISOString();
+const sizeOf = ({ bytes, encoding }: Payload) => `${bytes.length} bytes ${encoding}`;
+const tenantOf = ({ tenant }: { tenant: string }) => (tenant === '' ? '' : ` tenant=${quoted(tenant)}`);
 
 /** What JSON leaves as it is and a terminal obeys: C1 controls, direction marks, line and paragraph separators. */
 const TERMINAL = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu;

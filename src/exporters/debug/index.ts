@@ -4,10 +4,10 @@ import { DebugExporter } from './exporter.ts';
 
 export default exporter({
   type: 'debug',
-  summary: 'Prints one line per profile.',
+  summary: 'Prints one line per profile or trace request.',
   stability: 'beta',
   home: import.meta.url,
   config: Config,
-  accepts: ['profiles'],
+  accepts: ['profiles', 'traces'],
   create: (config, host) => new DebugExporter(config, host),
 });

@@ -28,7 +28,7 @@ export class PyroscopeExporter implements Component, Sender<'profiles'> {
     this.#host = host;
     this.#headers = new OwnHeaders(config.headers);
     this.#dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
-      help: 'Profiles that went no further, by reason.',
+      help: 'Profiles (and requests of traces) that went no further, by reason.',
       labels: ['reason'],
     });
   }

@@ -115,7 +115,7 @@ export class Stores {
     this.#of
       .meter(queue)
       .counter('flamegate_dropped_profiles_total', {
-        help: 'Profiles that went no further, by reason.',
+        help: 'Profiles (and requests of traces) that went no further, by reason.',
         labels: ['reason'],
       })
       .record(items, { reason });

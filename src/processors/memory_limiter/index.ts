@@ -8,7 +8,7 @@ export default processor({
   stability: 'beta',
   home: import.meta.url,
   config: Config,
-  accepts: ['profiles'],
-  emits: ['profiles'],
+  accepts: ['profiles', 'traces'],
+  emits: ['profiles', 'traces'],
   create: (config, host, next) => new MemoryLimiter(config, host, next),
 });

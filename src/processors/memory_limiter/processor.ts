@@ -1,4 +1,4 @@
-import type { Component, Consumer, Host, ProfileBatch, Result } from '../../api/index.ts';
+import type { Component, Consumer, Host, ProfileBatch, Result, TraceBatch } from '../../api/index.ts';
 import type { Config } from './config.ts';
 
 const MIB = 1024 * 1024;
@@ -14,12 +14,12 @@ const RETRY_AFTER_MS = 1000;
  * Gives payloads what the limit leaves above the process's base, and refuses while there is no room. Where the budget is spent,
  * `net` refuses already before it reads a body.
  */
-export class MemoryLimiter implements Component, Consumer<'profiles'> {
+export class MemoryLimiter implements Component, Consumer<'profiles' | 'traces'> {
   readonly #softBytes: number;
   readonly #spikeBytes: number;
   readonly #intervalMs: number;
   readonly #host: Host;
-  readonly #next: Consumer<'profiles'>;
+  readonly #next: Consumer<'profiles' | 'traces'>;
   readonly #rss: () => number;
   readonly #refusal: Result;
   #stopping: AbortController | undefined;
@@ -33,7 +33,7 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
   constructor(
     config: Config,
     host: Host,
-    next: Consumer<'profiles'>,
+    next: Consumer<'profiles' | 'traces'>,
     rss: () => number = () => process.memoryUsage.rss(),
   ) {
     const limit = config.limit_mib * MIB;
@@ -66,7 +66,7 @@ export class MemoryLimiter implements Component, Consumer<'profiles'> {
     this.#full = false;
   }
 
-  consume(batch: ProfileBatch, abort: AbortSignal): Promise<Result> {
+  consume(batch: ProfileBatch | TraceBatch, abort: AbortSignal): Promise<Result> {
     return this.#full ? Promise.resolve(this.#refusal) : this.#next.consume(batch, abort);
   }
 

@@ -39,7 +39,7 @@ export function protocolOf(config: Config, host: Host, next: Consumer<'profiles'
     labels: ['protocol', 'reason'],
   });
   const dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
-    help: 'Profiles that went no further, by reason.',
+    help: 'Profiles (and requests of traces) that went no further, by reason.',
     labels: ['reason'],
   });
   const handle = async (request: Request): Promise<Response> => {

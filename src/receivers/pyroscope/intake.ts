@@ -27,7 +27,7 @@ export class Intake {
       labels: ['protocol', 'reason'],
     });
     this.#dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
-      help: 'Profiles that went no further, by reason.',
+      help: 'Profiles (and requests of traces) that went no further, by reason.',
       labels: ['reason'],
     });
   }

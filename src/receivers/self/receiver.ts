@@ -24,7 +24,7 @@ export class SelfReceiver implements Component {
     this.#host = host;
     this.#next = next;
     this.#dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
-      help: 'Profiles that went no further, by reason.',
+      help: 'Profiles (and requests of traces) that went no further, by reason.',
       labels: ['reason'],
     });
   }

@@ -46,6 +46,7 @@ export function listeningHost(summary?: Summary): { host: Host; said: Said } {
       return summary ?? examiner.summary(payload);
     },
     extension: () => undefined,
+    wanted: () => true,
     report: (health, why) => void said.reports.push([health, why?.message]),
   };
   return { host, said };

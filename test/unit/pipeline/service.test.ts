@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ProfileBatch } from '../../../src/api/index.ts';
+import {
+  type Consumer,
+  exporter,
+  type Host,
+  type ProfileBatch,
+  receiver,
+  type TraceBatch,
+} from '../../../src/api/index.ts';
 import { BatchId } from '../../../src/model/batch.ts';
 import { StartError } from '../../../src/pipeline/service.ts';
 import { batchOf, settled } from './fixtures.ts';
-import { planOf, signal, world } from './world.ts';
+import { base, planOf, signal, world } from './world.ts';
 
 const tags = (batches: ProfileBatch[] | undefined) => batches?.map(batch => batch.profiles[0]!.attributes.get('tag'));
 
@@ -31,6 +38,50 @@ test('one receiver feeds two pipelines, one exporter serves both, and the bytes 
   const batches = got.get('out')!;
   assert.deepEqual(tags(batches)!.sort(), ['1', '2']);
   assert.equal(batches[0]!.profiles[0]!.payload.bytes, batches[1]!.profiles[0]!.payload.bytes);
+  assert.equal(memory.usage.heldBytes, 0);
+  await service.stop(signal());
+});
+
+test('a receiver of two signals feeds each to its own pipelines, and hears which of them anybody takes', async () => {
+  const { service, factories, memory } = world();
+  const got: string[] = [];
+  let host: Host | undefined;
+  let next: Consumer<'profiles' | 'traces'> | undefined;
+  factories.both = receiver<object, 'profiles' | 'traces'>({
+    ...base,
+    type: 'both',
+    emits: ['profiles', 'traces'],
+    create: (_config, itsHost, itsNext) => {
+      host = itsHost;
+      next = itsNext;
+      return {};
+    },
+  });
+  factories.any = exporter<object, 'profiles' | 'traces'>({
+    ...base,
+    type: 'any',
+    accepts: ['profiles', 'traces'],
+    create: (_config, { id }) => ({
+      async send({ signal }) {
+        got.push(`${id} ${signal}`);
+        return { kind: 'accepted' };
+      },
+    }),
+  });
+  const profiles = batchOf(Buffer.from('x'));
+  const { profiles: _, ...head } = profiles;
+  const traces: TraceBatch = { ...head, signal: 'traces', payload: profiles.profiles[0]!.payload };
+  const only = [{ receivers: ['both'], exporters: ['any/p'] }];
+  await service.start(planOf(factories, { both: {}, 'any/p': {} }, only));
+  assert.deepEqual([host!.wanted('profiles'), host!.wanted('traces')], [true, false]);
+  const refused = await next!.consume(traces, signal());
+  assert.equal(refused.kind === 'permanent' && refused.error.message, 'no traces pipeline names this receiver');
+  const withTraces = [...only, { id: 'traces', signal: 'traces' as const, receivers: ['both'], exporters: ['any/t'] }];
+  await service.reload(planOf(factories, { both: {}, 'any/p': {}, 'any/t': {} }, withTraces));
+  assert.equal(host!.wanted('traces'), true);
+  for (const batch of [profiles, traces]) assert.equal((await next!.consume(batch, signal())).kind, 'accepted');
+  await settled();
+  assert.deepEqual(got.sort(), ['any/p profiles', 'any/t traces']);
   assert.equal(memory.usage.heldBytes, 0);
   await service.stop(signal());
 });

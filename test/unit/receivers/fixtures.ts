@@ -65,6 +65,7 @@ export class Rig {
       listen: (_at, _protocol): Component => ({}),
       examine: examinePprof,
       summary: async () => undefined,
+      wanted: () => true,
       extension: () => undefined,
       report: health => void this.health.push(health),
     };
