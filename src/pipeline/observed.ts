@@ -66,9 +66,9 @@ export class Observer {
     const items = itemsOf(batch);
     this.counts[result.kind] += items;
     this.#given[batch.signal] ??= givenTo(this.#meter, batch.signal);
-    const given = this.#given[batch.signal]!;
-    given.items.record(items, this.#labels[result.kind]);
-    given.bytes.record(batch.sizeBytes);
+    const { items: count, bytes } = this.#given[batch.signal]!;
+    count.record(items, this.#labels[result.kind]);
+    bytes.record(batch.sizeBytes);
     this.#seconds.record((performance.now() - startedMs) / 1000);
     if (result.kind === 'accepted') return;
     this.lastError = { atMs: Date.now(), message: result.kind === 'refused' ? result.reason : result.error.message };

@@ -127,7 +127,7 @@ export class Pool {
     return new Promise(resolve => {
       const waiting = { task, input, bytes, abort, fresh, sinceMs: performance.now(), resolve } as Waiting;
       if (free) {
-        this.#begin(waiting);
+        void this.#start(waiting);
         return;
       }
       this.#waitingBytes += bytes;
@@ -153,20 +153,9 @@ export class Pool {
     await Promise.all(all.map(threads => threads?.destroy()));
   }
 
-  #begin(waiting: Waiting): void {
-    let threads: Piscina;
-    try {
-      threads = waiting.fresh ? this.#freshPool() : this.#pool();
-    } catch (error) {
-      // The system gives no thread: the task may find one later.
-      waiting.resolve({ kind: 'failed', reason: 'crashed', message: (error as Error).message });
-      return;
-    }
-    void this.#start(waiting, threads);
-  }
-
-  async #start(waiting: Waiting, threads: Piscina): Promise<void> {
+  async #start(waiting: Waiting): Promise<void> {
     const { task, input, fresh, sinceMs, resolve } = waiting;
+    const threads = fresh ? this.#freshPool() : this.#pool();
     const began = this.#flags.pop() ?? new Int32Array(new SharedArrayBuffer(4));
     began[0] = 0;
     const running: Running = {
@@ -222,7 +211,7 @@ export class Pool {
       if (!waiting) break;
       this.#waitingBytes -= waiting.bytes;
       if (waiting.abort?.aborted) waiting.resolve({ kind: 'gone' });
-      else this.#begin(waiting);
+      else void this.#start(waiting);
     }
     if (this.#running.size > 0) return;
     clearInterval(this.#watch);

@@ -80,7 +80,7 @@ scenario('stages', { repeats: STAGE_FAULTS, timeout: 60_000 + STAGE_FAULTS * 10_
   card.figure('notes counted', acknowledged);
   const fifth = Math.floor(rss.length / 5);
   const long = fifth >= WARM_ROUNDS;
-  const before = long ? median(rss.slice(fifth, 2 * fifth)) : rss[WARM_ROUNDS - 1]!;
+  const before = long ? median(rss.slice(fifth, 2 * fifth)) : rss[Math.min(WARM_ROUNDS, rss.length) - 1]!;
   const after = long ? median(rss.slice(-fifth)) : now;
   card.figure('RSS MiB', `${before.toFixed(0)} early, ${after.toFixed(0)} late, ${peak.toFixed(0)} peak`);
   assert.ok(after - before < (long ? FLAT_MIB : SHORT_FLAT_MIB), `RSS grew from ${before} to ${after} MiB`);

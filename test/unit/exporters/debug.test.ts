@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DebugExporter } from '../../../src/exporters/debug/exporter.ts';
-import type { ProfileBatch } from '../../../src/model/batch.ts';
+import type { ProfileBatch, TraceBatch } from '../../../src/model/batch.ts';
 import { numbered } from '../../kit/pprof.ts';
 import { batchOf, listeningHost, profileOf, summaryAt } from './fixtures.ts';
 
-async function printed(verbosity: 'basic' | 'detailed', batch: ProfileBatch, summary = summaryAt(0n)) {
+async function printed(verbosity: 'basic' | 'detailed', batch: ProfileBatch | TraceBatch, summary = summaryAt(0n)) {
   const { host, said } = listeningHost(summary);
   let text = '';
   const exporter = new DebugExporter({ verbosity }, host, line => {
@@ -38,6 +38,16 @@ test('basic prints one line per profile and asks for no summary', async () => {
     ].join('\n'),
   );
   assert.equal(said.summaries, 0);
+});
+
+test('a request of traces is one line, under any verbosity', async () => {
+  const { profiles: _, ...head } = batchOf([], { tenant: 'team a' });
+  const payload = { form: 'otlp', encoding: 'identity', bytes: Buffer.alloc(12) } as const;
+  for (const verbosity of ['basic', 'detailed'] as const) {
+    const { text, said } = await printed(verbosity, { ...head, signal: 'traces', payload });
+    assert.equal(text, '2026-01-02T03:04:05.006Z traces otlp 12 bytes identity tenant="team a"\n');
+    assert.equal(said.summaries, 0);
+  }
 });
 
 test('detailed adds types with totals, counts, start, duration and period', async () => {

@@ -16,7 +16,7 @@ function limiter(config: object, rssMib: number) {
   const memory = new SlabPool({ budgetBytes: PROCESS_BUDGET });
   const rss = { mib: rssMib };
   let passed = 0;
-  const next: Consumer<'profiles'> = {
+  const next: Consumer<'profiles' | 'traces'> = {
     consume: async () => {
       passed++;
       return { kind: 'accepted' };
@@ -215,6 +215,21 @@ test('stop takes the bound away, ends the checks and refuses nothing more; it ca
   assert.equal(at.memory.usage.budgetBytes, PROCESS_BUDGET, 'no check after stop');
   await at.component.start();
   assert.equal(budgetMib(at), 312);
+  await at.component.stop();
+});
+
+test('traces are let through and refused like profiles', async () => {
+  const at = limiter({ limit_mib: 500, spike_limit_mib: 100, check_interval: '1s' }, 100);
+  const { profiles: _, ...head } = batchOf([]);
+  const payload = { form: 'otlp', encoding: 'identity', bytes: Buffer.alloc(1) } as const;
+  const consume = async () => (await at.component.consume({ ...head, signal: 'traces', payload }, never)).kind;
+  await at.component.start();
+  assert.equal(await consume(), 'accepted');
+  at.memory.lease(16 * MIB);
+  at.rss.mib = 401;
+  await at.clock.advance(1000);
+  assert.equal(await consume(), 'refused');
+  assert.equal(at.passed(), 1);
   await at.component.stop();
 });
 
