@@ -122,6 +122,13 @@ test('references are resolved; inline writes them out in resource and scope, int
   );
 });
 
+test('row 0 in a key is no reference', () => {
+  const one = bytes(1, [...text(1, 'a'), ...number(3, 0), ...bytes(2, text(1, 'v'))]);
+  const raw = request([], dictionary(), bytes(1, one));
+  assert.deepEqual([...skeletonOf(raw).parts[0]!.attributes], [['a', 'v']]);
+  assert.deepEqual(splice(raw), raw);
+});
+
 test('intern adds only the strings that the dictionary lacks, at its end', () => {
   const raw = request([]);
   const result = splice(raw, attributes => attributes.set('host.name', 'new'), 'intern');
