@@ -1,0 +1,60 @@
+import { DecodeError } from '../decode-error.ts';
+import { BYTES, Reader } from '../protobuf.ts';
+import { bytesField, MAX_DEPTH, rowIn, type StringAt } from './any-value.ts';
+import { ANY_VALUE, KEY_VALUE, LIST } from './fields.ts';
+
+/** The messages that an attribute is made of, by what lies inside each. */
+type Kind = 'keyValue' | 'anyValue' | 'array' | 'kvlist';
+
+/**
+ * A KeyValue with its references, at any depth, replaced by the strings they name. All other fields, unknown ones included, keep their
+ * bytes and their place.
+ * @returns undefined where it holds no reference
+ * @throws DecodeError bad_protobuf, bad_reference, too_deep
+ */
+export function inlinedKeyValue(content: Uint8Array, stringAt: StringAt): Uint8Array | undefined {
+  return inlined(content, 'keyValue', stringAt, 0);
+}
+
+function inlined(content: Uint8Array, kind: Kind, stringAt: StringAt, depth: number): Uint8Array | undefined {
+  if (kind === 'anyValue' && depth > MAX_DEPTH)
+    throw new DecodeError('too_deep', `attribute values lie more than ${MAX_DEPTH} deep inside each other`);
+  const chunks: Uint8Array[] = [];
+  /** Up to where `chunks` reach. */
+  let done = 0;
+  const reader = new Reader(content);
+  for (let from = 0; reader.next(); from = reader.at) {
+    const field = replaced(reader, kind, stringAt, depth);
+    if (!field) continue;
+    chunks.push(content.subarray(done, from), field);
+    done = reader.at;
+  }
+  return done === 0 ? undefined : Buffer.concat([...chunks, content.subarray(done)]);
+}
+
+/** The field to write instead of the one whose tag was just read; undefined where it stays. Reads to its end. */
+function replaced(reader: Reader, kind: Kind, stringAt: StringAt, depth: number): Uint8Array | undefined {
+  const { field } = reader;
+  if (kind === 'keyValue' && field === KEY_VALUE.keyStrindex) {
+    const row = rowIn(reader);
+    return row === 0 ? undefined : bytesField(KEY_VALUE.key, Buffer.from(stringAt(row)));
+  }
+  if (kind === 'anyValue' && field === ANY_VALUE.stringStrindex)
+    return bytesField(ANY_VALUE.string, Buffer.from(stringAt(rowIn(reader))));
+  const inner = kindOf(kind, field);
+  if (!inner) {
+    reader.skip();
+    return undefined;
+  }
+  reader.expect(BYTES);
+  const content = inlined(reader.view(), inner, stringAt, depth + Number(inner === 'anyValue'));
+  return content && bytesField(field, content);
+}
+
+function kindOf(kind: Kind, field: number): Kind | undefined {
+  if (kind === 'keyValue') return field === KEY_VALUE.value ? 'anyValue' : undefined;
+  if (kind === 'array') return field === LIST.values ? 'anyValue' : undefined;
+  if (kind === 'kvlist') return field === LIST.values ? 'keyValue' : undefined;
+  if (field === ANY_VALUE.array) return 'array';
+  return field === ANY_VALUE.kvlist ? 'kvlist' : undefined;
+}

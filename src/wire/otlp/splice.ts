@@ -1,0 +1,244 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Attributes } from '../../model/attributes.ts';
+import { fieldHead, Reader } from '../protobuf.ts';
+import { bytesField, type RowOf, readKeyValue, writeKeyValue } from './any-value.ts';
+import { DICTIONARY, REQUEST, RESOURCE, RESOURCE_PROFILES, SCOPE, SCOPE_PROFILES } from './fields.ts';
+import { inlinedKeyValue } from './inline.ts';
+import { type Part, type Skeleton, type Span, spanOf, stringRows, textAt } from './skeleton.ts';
+
+/** How strings of resource and scope attributes are written: in place, or as references into the dictionary where they are new. */
+export type References = 'inline' | 'intern';
+
+/**
+ * The request that holds these parts, in this order, with these resource attributes, as chunks for one writev. What is not touched is
+ * a view on the request. An attribute that did not change keeps its bytes, unless it holds a reference that is to go; unknown fields
+ * stay. Top-level fields that stand between parts come behind them. The dictionary goes along whole, however few parts do.
+ * @param profiles `part` is an index among the parts of the skeleton
+ * @param references `intern` is `inline` where there is no dictionary to add to
+ * @throws DecodeError bad_protobuf, bad_string, bad_reference, too_deep
+ */
+export function spliced(
+  skeleton: Skeleton,
+  profiles: readonly { readonly part: number; readonly attributes: Attributes }[],
+  references: References,
+): Uint8Array[] {
+  const { bytes, dictionary, parts } = skeleton;
+  const chunks = new Chunks(bytes);
+  const added = references === 'intern' && dictionary ? new AddedStrings(bytes, dictionary) : undefined;
+  // The dictionary may stand in front of the parts, whose strings it gains: parts come first into a list of their own.
+  const written = new Chunks(bytes);
+  for (const { part, attributes } of profiles) {
+    const one = parts[part];
+    if (!one) throw new RangeError(`there is no part ${part} in a request of ${parts.length}`);
+    writePart(written, skeleton, one, attributes, references, added?.rowOf);
+  }
+  const firstPart = parts[0]?.from ?? bytes.length;
+  const others = otherFields(bytes);
+  const writeOther = (span: Span) => {
+    const strings = span.from === dictionary?.from ? added?.fields() : undefined;
+    if (!strings?.length) chunks.view(span.from, span.end);
+    else {
+      chunks.add(fieldHead(REQUEST.dictionary, span.end - span.start + strings.length));
+      chunks.view(span.start, span.end);
+      chunks.add(strings);
+    }
+  };
+  for (const span of others) if (span.from < firstPart) writeOther(span);
+  chunks.append(written);
+  for (const span of others) if (span.from > firstPart) writeOther(span);
+  return chunks.list();
+}
+
+/** Top-level fields that are no part. */
+function otherFields(bytes: Uint8Array): Span[] {
+  const spans: Span[] = [];
+  const reader = new Reader(bytes);
+  for (let from = 0; reader.next(); from = reader.at) {
+    const { field } = reader;
+    if (field === REQUEST.dictionary) spans.push(spanOf(reader, from));
+    else {
+      reader.skip();
+      if (field !== REQUEST.resourceProfiles) spans.push({ from, start: from, end: reader.at });
+    }
+  }
+  return spans;
+}
+
+function writePart(
+  chunks: Chunks,
+  skeleton: Skeleton,
+  part: Part,
+  attributes: Attributes,
+  references: References,
+  rowOf: RowOf | undefined,
+): void {
+  const { bytes } = skeleton;
+  const resource = editedResource(skeleton, part, attributes, references, rowOf);
+  const inner = new Chunks(bytes);
+  if (resource && !part.resource) inner.add(bytesField(RESOURCE_PROFILES.resource, resource));
+  const reader = new Reader(bytes, part.start, part.end);
+  for (let from = reader.at; reader.next(); from = reader.at) {
+    const { field } = reader;
+    if (field === RESOURCE_PROFILES.scopeProfiles && references === 'inline') {
+      const span = spanOf(reader, from);
+      const scope = inlinedScope(skeleton, span);
+      if (scope) inner.message(field, scope);
+      else inner.view(from, span.end);
+    } else {
+      reader.skip();
+      if (field === RESOURCE_PROFILES.resource && resource) inner.add(bytesField(field, resource));
+      else inner.view(from, reader.at);
+    }
+  }
+  if (inner.isView(part.start, part.end)) chunks.view(part.from, part.end);
+  else chunks.message(REQUEST.resourceProfiles, inner);
+}
+
+/** The content of a Resource with these attributes; undefined where it is as it was. */
+function editedResource(
+  { bytes, stringAt }: Skeleton,
+  part: Part,
+  wanted: Attributes,
+  references: References,
+  rowOf: RowOf | undefined,
+): Uint8Array | undefined {
+  const had = part.attributes;
+  const isChanged = (key: string) => !wanted.has(key) || !isDeepStrictEqual(wanted.get(key), had.get(key));
+  const chunks: Uint8Array[] = [];
+  const written = new Set<string>();
+  let touched = false;
+  const write = (key: string) => {
+    written.add(key);
+    touched = true;
+    chunks.push(bytesField(RESOURCE.attributes, writeKeyValue(key, wanted.get(key)!, rowOf)));
+  };
+  const reader = new Reader(bytes, part.resource?.start ?? 0, part.resource?.end ?? 0);
+  for (let from = reader.at; reader.next(); from = reader.at) {
+    if (reader.field !== RESOURCE.attributes) {
+      reader.skip();
+      chunks.push(bytes.subarray(from, reader.at));
+      continue;
+    }
+    const { start, end } = spanOf(reader, from);
+    const [key] = readKeyValue(new Reader(bytes, start, end), stringAt);
+    if (!isChanged(key)) {
+      written.add(key);
+      const inlined = references === 'inline' ? inlinedKeyValue(bytes.subarray(start, end), stringAt) : undefined;
+      if (inlined) touched = true;
+      chunks.push(inlined ? bytesField(RESOURCE.attributes, inlined) : bytes.subarray(from, end));
+    } else {
+      // Of a key that comes twice, which no producer should write, the new value takes the first place and the others go.
+      touched = true;
+      if (wanted.has(key) && !written.has(key)) write(key);
+    }
+  }
+  for (const key of wanted.keys()) if (!written.has(key)) write(key);
+  return touched ? Buffer.concat(chunks) : undefined;
+}
+
+/** The content of a ScopeProfiles whose scope held references; undefined where it held none. */
+function inlinedScope({ bytes, stringAt }: Skeleton, { start, end }: Span): Chunks | undefined {
+  const chunks = new Chunks(bytes);
+  const reader = new Reader(bytes, start, end);
+  for (let from = start; reader.next(); from = reader.at) {
+    if (reader.field !== SCOPE_PROFILES.scope) {
+      reader.skip();
+      chunks.view(from, reader.at);
+      continue;
+    }
+    const scope = spanOf(reader, from);
+    const content = new Chunks(bytes);
+    const fields = new Reader(bytes, scope.start, scope.end);
+    for (let at = scope.start; fields.next(); at = fields.at) {
+      const isAttribute = fields.field === SCOPE.attributes;
+      const attribute = isAttribute ? spanOf(fields, at) : undefined;
+      if (!isAttribute) fields.skip();
+      const inlined = attribute && inlinedKeyValue(bytes.subarray(attribute.start, attribute.end), stringAt);
+      if (inlined) content.add(bytesField(SCOPE.attributes, inlined));
+      else content.view(at, fields.at);
+    }
+    if (content.isView(scope.start, scope.end)) chunks.view(from, scope.end);
+    else chunks.message(SCOPE_PROFILES.scope, content);
+  }
+  return chunks.isView(start, end) ? undefined : chunks;
+}
+
+/** Strings that the dictionary lacks, for its end. */
+class AddedStrings {
+  readonly #rows = new Map<string, number>();
+  readonly #fields: Uint8Array[] = [];
+  #next = 0;
+
+  constructor(bytes: Uint8Array, dictionary: Span) {
+    const rows = stringRows(bytes, dictionary);
+    // Row 0 stands for no string; a dictionary without it gets it.
+    if (rows.length === 0) this.rowOf('');
+    for (let at = 0; at < rows.length; at += 2) {
+      const text = textAt(bytes, rows[at]!, rows[at + 1]!);
+      if (!this.#rows.has(text)) this.#rows.set(text, at / 2);
+    }
+    this.#next = Math.max(rows.length / 2, this.#next);
+  }
+
+  readonly rowOf: RowOf = text => {
+    const known = this.#rows.get(text);
+    if (known !== undefined) return known;
+    this.#rows.set(text, this.#next);
+    this.#fields.push(bytesField(DICTIONARY.stringTable, Buffer.from(text)));
+    return this.#next++;
+  };
+
+  fields(): Uint8Array {
+    return Buffer.concat(this.#fields);
+  }
+}
+
+/** Views on a request and new bytes between them; neighbouring views become one. */
+class Chunks {
+  readonly #source: Uint8Array;
+  readonly #chunks: (Uint8Array | { start: number; end: number })[] = [];
+  length = 0;
+
+  constructor(source: Uint8Array) {
+    this.#source = source;
+  }
+
+  view(start: number, end: number): void {
+    if (start === end) return;
+    const last = this.#chunks.at(-1);
+    if (last && !(last instanceof Uint8Array) && last.end === start) last.end = end;
+    else this.#chunks.push({ start, end });
+    this.length += end - start;
+  }
+
+  add(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#chunks.push(bytes);
+    this.length += bytes.length;
+  }
+
+  append(other: Chunks): void {
+    for (const chunk of other.#chunks) {
+      if (chunk instanceof Uint8Array) this.add(chunk);
+      else this.view(chunk.start, chunk.end);
+    }
+  }
+
+  message(field: number, content: Chunks): void {
+    this.add(fieldHead(field, content.length));
+    this.append(content);
+  }
+
+  /** Whether this is the stretch of the source from `start` to `end`, and nothing else. */
+  isView(start: number, end: number): boolean {
+    const [only] = this.#chunks;
+    if (start === end) return this.length === 0;
+    return this.#chunks.length === 1 && !(only instanceof Uint8Array) && only!.start === start && only!.end === end;
+  }
+
+  list(): Uint8Array[] {
+    return this.#chunks.map(chunk =>
+      chunk instanceof Uint8Array ? chunk : this.#source.subarray(chunk.start, chunk.end),
+    );
+  }
+}

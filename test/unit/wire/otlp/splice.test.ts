@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Attributes, Plain } from '../../../../src/model/attributes.ts';
+import { DecodeError } from '../../../../src/wire/decode-error.ts';
+import { writeKeyValue } from '../../../../src/wire/otlp/any-value.ts';
+import { skeletonFor, skeletonOf } from '../../../../src/wire/otlp/skeleton.ts';
+import { type References, spliced } from '../../../../src/wire/otlp/splice.ts';
+import { CURRENT, capture, dictionary, noCorpus, request, STRINGS } from '../../../kit/otlp.ts';
+import { bytes, fieldsOf, number, text } from '../../../kit/protobuf.ts';
+
+const all = (raw: Uint8Array, change: (attributes: Map<string, Plain>) => void = () => {}) =>
+  skeletonOf(raw).parts.map(({ attributes }, part) => {
+    const copy = new Map(attributes);
+    change(copy);
+    return { part, attributes: copy as Attributes };
+  });
+const splice = (
+  raw: Uint8Array,
+  change?: (attributes: Map<string, Plain>) => void,
+  references: References = 'inline',
+) => Buffer.concat(spliced(skeletonOf(raw), all(raw, change), references));
+
+/** The tree of a request down to the attributes of its resources, by a walker that shares nothing with src. */
+const tree = (raw: Uint8Array) =>
+  fieldsOf(raw).map(top =>
+    top.field !== 1
+      ? top.raw.toString('hex')
+      : fieldsOf(top.content).map(part =>
+          part.field === 1 ? fieldsOf(part.content).map(one => one.raw.toString('hex')) : part.raw.toString('hex'),
+        ),
+  );
+const added = Buffer.from(bytes(1, [...text(1, 'gateway'), ...bytes(2, text(1, 'flamegate'))])).toString('hex');
+
+for (const name of CURRENT) {
+  test(`${name}: without a change, one view on the same bytes`, { skip: noCorpus }, () => {
+    const raw = capture(name);
+    for (const references of ['inline', 'intern'] as const) {
+      const chunks = spliced(skeletonOf(raw), all(raw), references);
+      assert.equal(chunks.length, 1);
+      assert.equal(chunks[0]!.buffer, raw.buffer);
+      assert.ok(raw.equals(chunks[0]!));
+    }
+  });
+
+  test(`${name}: a new attribute changes nothing but its own bytes`, { skip: noCorpus }, () => {
+    const raw = capture(name);
+    const result = tree(splice(raw, attributes => attributes.set('gateway', 'flamegate')));
+    const expected = tree(raw).map(top => {
+      if (typeof top === 'string') return top;
+      const resource = top.findIndex(part => typeof part !== 'string');
+      if (resource < 0) return [[added], ...top];
+      return top.with(resource, [...(top[resource] as string[]), added]);
+    });
+    assert.deepEqual(result, expected);
+    const back = splice(
+      splice(raw, attributes => attributes.set('gateway', 'flamegate')),
+      attributes => attributes.delete('gateway'),
+    );
+    // An empty resource stays behind where there was none.
+    if (tree(raw).every(top => typeof top === 'string' || top.some(part => typeof part !== 'string')))
+      assert.ok(raw.equals(back));
+  });
+}
+
+const attribute = (key: string, value: number[]) => bytes(1, [...text(1, key), ...bytes(2, value)]);
+const unknown = [...number(99, 7), ...text(100, 'kept')];
+
+test('unknown fields stay at every level, in place', () => {
+  const kept = bytes(1, [...text(1, 'a'), ...bytes(2, [...text(1, 'x'), ...unknown]), ...unknown]);
+  const resource = bytes(1, [...unknown, ...kept, ...attribute('b', text(1, 'old')), ...unknown]);
+  const part = bytes(1, [...unknown, ...resource, ...bytes(2, unknown), ...unknown]);
+  const raw = Buffer.from([...unknown, ...part, ...dictionary(), ...unknown]);
+  const result = splice(raw, attributes => attributes.set('b', 'new'));
+  const expected = Buffer.from(raw.toString('latin1').replace('old', 'new'), 'latin1');
+  assert.deepEqual(result, expected);
+});
+
+test('parts are chosen, put in order, and repeated', () => {
+  const part = (name: string) => bytes(1, bytes(1, attribute('n', text(1, name))));
+  const raw = Buffer.from([...part('0'), ...part('1'), ...part('2'), ...dictionary()]);
+  const skeleton = skeletonOf(raw);
+  const of = (...parts: number[]) =>
+    Buffer.concat(
+      spliced(
+        skeleton,
+        parts.map(one => ({ part: one, attributes: skeleton.parts[one]!.attributes })),
+        'inline',
+      ),
+    );
+  assert.deepEqual(of(2, 0, 0), Buffer.from([...part('2'), ...part('0'), ...part('0'), ...dictionary()]));
+  assert.deepEqual(of(), Buffer.from(dictionary()));
+  assert.throws(() => spliced(skeleton, [{ part: 3, attributes: new Map() }], 'inline'), RangeError);
+});
+
+const referring = [
+  ...bytes(1, [...number(3, 4), ...bytes(2, number(8, 5)), ...unknown]),
+  ...bytes(1, [...text(1, 'list'), ...bytes(2, bytes(5, bytes(1, number(8, 3))))]),
+];
+
+test('references are resolved; inline writes them out in resource and scope, intern keeps them', () => {
+  const scope = bytes(1, bytes(3, [...number(3, 4), ...bytes(2, number(8, 0))]));
+  const raw = Buffer.from([
+    ...bytes(1, [...bytes(1, referring), ...bytes(2, [...scope, ...unknown])]),
+    ...dictionary(),
+  ]);
+  assert.deepEqual(
+    [...skeletonOf(raw).parts[0]!.attributes],
+    [
+      ['host.name', 'böx'],
+      ['list', ['main']],
+    ],
+  );
+  assert.deepEqual(splice(raw, undefined, 'intern'), raw);
+  const inline = [
+    ...bytes(1, [...text(1, 'host.name'), ...bytes(2, text(1, 'böx')), ...unknown]),
+    ...bytes(1, [...text(1, 'list'), ...bytes(2, bytes(5, bytes(1, text(1, 'main'))))]),
+  ];
+  const plainScope = bytes(1, bytes(3, [...text(1, 'host.name'), ...bytes(2, text(1, ''))]));
+  assert.deepEqual(
+    splice(raw),
+    Buffer.from([...bytes(1, [...bytes(1, inline), ...bytes(2, [...plainScope, ...unknown])]), ...dictionary()]),
+  );
+});
+
+test('row 0 in a key is no reference', () => {
+  const one = bytes(1, [...text(1, 'a'), ...number(3, 0), ...bytes(2, text(1, 'v'))]);
+  const raw = request([], dictionary(), bytes(1, one));
+  assert.deepEqual([...skeletonOf(raw).parts[0]!.attributes], [['a', 'v']]);
+  assert.deepEqual(splice(raw), raw);
+});
+
+test('intern adds only the strings that the dictionary lacks, at its end', () => {
+  const raw = request([]);
+  const result = splice(raw, attributes => attributes.set('host.name', 'new'), 'intern');
+  const row = STRINGS.length;
+  const resource = bytes(1, bytes(1, [...number(3, 4), ...bytes(2, number(8, row))]));
+  const [dict] = fieldsOf(Buffer.from(dictionary()));
+  assert.deepEqual(result, request([], bytes(2, [...dict!.content, ...text(5, 'new')]), resource));
+  assert.deepEqual([...skeletonOf(result).parts[0]!.attributes], [['host.name', 'new']]);
+});
+
+test('values of every kind come back as they were written', () => {
+  const values: Plain = {
+    text: 'ü',
+    yes: true,
+    no: false,
+    least: -(2n ** 63n),
+    most: 2n ** 63n - 1n,
+    double: -0.5,
+    nothing: null,
+    bytes: Uint8Array.of(0, 255),
+    list: [1n, 'a', [], {}],
+    ['__proto__']: 'p',
+  };
+  const raw = splice(request([]), attributes => attributes.set('v', values));
+  assert.deepEqual(skeletonOf(raw).parts[0]!.attributes.get('v'), values);
+  const shared = Buffer.from(new SharedArrayBuffer(raw.length));
+  raw.copy(shared);
+  assert.deepEqual(skeletonOf(shared).parts[0]!.attributes.get('v'), values);
+});
+
+const refused = (raw: Uint8Array, reason: string) =>
+  assert.throws(
+    () => splice(raw),
+    (error: unknown) => error instanceof DecodeError && error.reason === reason,
+  );
+
+test('what cannot be read for sure is refused with its reason', () => {
+  refused(Buffer.from([...dictionary(), ...dictionary()]), 'duplicate_field');
+  refused(Buffer.from(bytes(1, [...bytes(1, []), ...bytes(1, [])])), 'duplicate_field');
+  refused(request([], dictionary(), bytes(1, bytes(1, number(3, 600)))), 'bad_reference');
+  refused(request([], dictionary(), bytes(1, bytes(1, number(3, -1)))), 'bad_reference');
+  refused(request([], dictionary(), bytes(1, bytes(1, bytes(1, [0xff])))), 'bad_string');
+  refused(Buffer.from([0x0a, 0x05, 0x0a, 0x20]), 'bad_protobuf');
+  let deep = text(1, 'x');
+  for (let depth = 0; depth < 80; depth++) deep = bytes(5, bytes(1, deep));
+  refused(request([], dictionary(), bytes(1, attribute('deep', deep))), 'too_deep');
+  let plain: Plain = 'x';
+  for (let depth = 0; depth < 80; depth++) plain = [plain];
+  assert.throws(() => writeKeyValue('deep', plain), DecodeError);
+});
+
+test('the skeleton of a payload is found once', () => {
+  const payload = { bytes: request([]) };
+  assert.equal(skeletonFor(payload), skeletonFor(payload));
+});
