@@ -12,6 +12,8 @@ export interface Request {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** The sender's address, for logs. */
   readonly remote: string;
+  /** `rpc` for the one message of a unary gRPC or gRPC-Web call, whose frame `read` has undone. Only routes with `rpc` see those. */
+  readonly framing: 'plain' | 'rpc';
   /** Fires when the sender goes away. */
   readonly abort: AbortSignal;
   /** Reads the body into a slab that stays valid until `handle` has answered. Once per request. */
@@ -53,12 +55,19 @@ export interface Response {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
+  /**
+   * Of an answer to a gRPC call: code of the status (https://grpc.io/docs/guides/status-codes), a sentence, and a google.rpc.Status for
+   * `grpc-status-details-bin`. Without it the code is told from `status`.
+   */
+  readonly rpc?: { readonly code: number; readonly message?: string; readonly details?: Uint8Array };
 }
 
 export interface Route {
   /** Exact path such as `/v1/pprof`; or a suffix, written `*` + path: `'*' + '/ingest'` is any path that ends in `/ingest`. */
   readonly path: string;
   readonly method: 'GET' | 'POST';
+  /** Whether it is a method of a gRPC service too, and takes calls over HTTP/2 and gRPC-Web. Others hear UNIMPLEMENTED. */
+  readonly rpc?: true;
   /** Must not throw; a throw is answered 500, counted and logged once. */
   handle(request: Request): Promise<Response>;
 }

@@ -247,6 +247,7 @@ class PortRequest implements Request {
   get remote(): string {
     return this.#accepted.remote;
   }
+  readonly framing = 'plain';
   /** Made on first use: most requests are answered before anybody asks. */
   get abort(): AbortSignal {
     if (!this.#abort) {

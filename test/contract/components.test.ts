@@ -263,6 +263,7 @@ function requestOf(bytes: Buffer): Request {
     query: 'name=app&format=pprof',
     headers: {},
     remote: '127.0.0.1',
+    framing: 'plain',
     abort: new AbortController().signal,
     read: async () => body,
   };

@@ -105,6 +105,7 @@ export function requestOf({ query = '', headers = {}, body = Buffer.alloc(0) }: 
     query,
     headers,
     remote: '127.0.0.1',
+    framing: 'plain',
     abort: new AbortController().signal,
     read: async () => ('kind' in body ? (body as BodyProblem) : bodyOf(Buffer.from(body as Uint8Array), encoding)),
   };

@@ -41,6 +41,7 @@ function ask(
     query: '',
     headers,
     remote: '',
+    framing: 'plain',
     abort: new AbortController().signal,
     read: () => assert.fail('no body'),
   } as Request);
