@@ -137,7 +137,7 @@ export function writeAnyValue(value: Plain, rowOf?: RowOf, depth = 0): Uint8Arra
     case 'boolean':
       return numberField(ANY_VALUE.bool, Number(value));
     case 'bigint':
-      return Buffer.from([ANY_VALUE.int * 8 + VARINT, ...longBytes(value)]);
+      return longField(ANY_VALUE.int, value);
     case 'number': {
       const field = Buffer.alloc(9);
       field[0] = ANY_VALUE.double * 8 + FIXED64;
@@ -162,6 +162,11 @@ export function bytesField(field: number, content: Uint8Array): Uint8Array {
 /** A whole varint field of a number below 2^53. */
 export function numberField(field: number, value: number): Uint8Array {
   return Uint8Array.from([...varintBytes(field * 8 + VARINT), ...varintBytes(value)]);
+}
+
+/** A whole varint field of a signed 64-bit number. */
+export function longField(field: number, value: bigint): Uint8Array {
+  return Uint8Array.from([...varintBytes(field * 8 + VARINT), ...longBytes(value)]);
 }
 
 function longBytes(value: bigint): number[] {
