@@ -5,7 +5,7 @@ import { bytesField, longField } from './any-value.ts';
 export type { Wire } from './answer.ts';
 export { type RpcStatus, readRpcStatus, rpcStatus } from './status.ts';
 
-export type OtlpSignal = 'profiles' | 'traces';
+export type { OtlpSignal } from '../../model/otlp.ts';
 
 /** What a server took only a part of. None rejected, but a message: a warning. */
 export interface PartialSuccess {

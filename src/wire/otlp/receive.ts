@@ -1,0 +1,36 @@
+import type { OtlpAsked, OtlpReceived } from '../../model/otlp.ts';
+import { examineOtlp, examineTraces } from './examine.ts';
+import { fromJson } from './json-read.ts';
+import { relayout } from './relayout.ts';
+import { skeletonOf } from './skeleton.ts';
+import { wireVersionOf } from './version.ts';
+
+/**
+ * An OTLP request as it came, made what travels inside: protobuf, profiles in the 1.10 layout, checked as far as `validate` says.
+ * @param bytes may lie in shared memory; they stay as they are
+ * @throws DecodeError as `fromJson`, `wireVersionOf`, `relayout`, `examineOtlp` and `examineTraces`
+ */
+export function receiveOtlp(bytes: Uint8Array, { signal, wire, version, validate }: OtlpAsked): OtlpReceived {
+  let request = wire === 'json' ? fromJson(bytes, signal) : bytes;
+  let comments = 0;
+  if (signal === 'profiles' && wire === 'protobuf') {
+    const upgraded = relayout(request, wireVersionOf(request, version), '1.10');
+    request = upgraded.bytes;
+    comments = upgraded.droppedComments;
+  }
+  return {
+    ...(request !== bytes && { rewritten: request }),
+    ...(comments > 0 && { losses: [{ reason: 'comments_1_8', items: comments }] }),
+    ...checked(request, signal, validate),
+  };
+}
+
+function checked(request: Uint8Array, signal: OtlpAsked['signal'], validate: OtlpAsked['validate']): OtlpReceived {
+  if (validate === 'header') {
+    if (signal === 'profiles') skeletonOf(request);
+    return {};
+  }
+  if (signal === 'traces') return { items: examineTraces(request).spans };
+  const { parts } = examineOtlp(request);
+  return { summaries: parts.map(part => part.summary), items: parts.reduce((sum, part) => sum + part.profiles, 0) };
+}
