@@ -51,9 +51,9 @@ function shared(size: number): Uint8Array {
   return bytes;
 }
 function taskOf(group: StageGroup, bytes: Uint8Array): StageTask {
-  const payload = { encoding: 'gzip' as const, bytes };
-  const out = new Uint8Array(new SharedArrayBuffer(outBytes([payload])));
-  return { group, out, profiles: [{ attributes: new Map([['service_name', 'shop']]), payload }] };
+  const payload = { form: 'pprof' as const, encoding: 'gzip' as const, bytes };
+  const out = new Uint8Array(new SharedArrayBuffer(outBytes([bytes.length])));
+  return { group, out, profiles: [{ attributes: new Map([['service_name', 'shop']]), payload, part: 0 }] };
 }
 
 /** One thread without a crossing: µs per profile. */

@@ -84,7 +84,11 @@ describe('what it makes of a request', () => {
         {
           resource: { attributes: [{ key: 'service.name', value: { stringValue: 'checkout' } }] },
           scopeProfiles: [
-            { profiles: [{ sampleType: { typeStrindex: 1, unitStrindex: 2 }, samples: [{ stackIndex: 0, values: ['7'] }] }] },
+            {
+              profiles: [
+                { sampleType: { typeStrindex: 1, unitStrindex: 2 }, samples: [{ stackIndex: 0, values: ['7'] }] },
+              ],
+            },
           ],
         },
       ],
