@@ -92,6 +92,7 @@ async function onPool(threads: number, groups: readonly StageGroup[], bytes: Uin
         if (!left.edited) continue;
         const { edited } = left;
         payload = {
+          form: 'pprof',
           encoding: 'gzip',
           bytes: edited instanceof Uint8Array ? edited : task.out.subarray(edited.at, edited.at + edited.length),
         };
