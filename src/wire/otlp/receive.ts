@@ -1,5 +1,6 @@
 import type { OtlpAsked, OtlpReceived } from '../../model/otlp.ts';
-import { examineOtlp, examineTraces } from './examine.ts';
+import { examineOtlp } from './examine.ts';
+import { examineTraces } from './examine-traces.ts';
 import { fromJson } from './json-read.ts';
 import { relayout } from './relayout.ts';
 import { skeletonOf } from './skeleton.ts';
@@ -12,15 +13,11 @@ import { wireVersionOf } from './version.ts';
  */
 export function receiveOtlp(bytes: Uint8Array, { signal, wire, version, validate }: OtlpAsked): OtlpReceived {
   let request = wire === 'json' ? fromJson(bytes, signal) : bytes;
-  let comments = 0;
   if (signal === 'profiles' && wire === 'protobuf') {
-    const upgraded = relayout(request, wireVersionOf(request, version), '1.10');
-    request = upgraded.bytes;
-    comments = upgraded.droppedComments;
+    request = relayout(request, wireVersionOf(request, version), '1.10');
   }
   return {
     ...(request !== bytes && { rewritten: request }),
-    ...(comments > 0 && { losses: [{ reason: 'comments_1_8', items: comments }] }),
     ...checked(request, signal, validate),
   };
 }

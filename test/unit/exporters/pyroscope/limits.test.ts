@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { cutLabels } from '../../../../src/exporters/pyroscope/limits.ts';
 
 test('labels beyond the number go, the last first; those that make the series stay', () => {
-  const labels = new Map(Array.from({ length: 40 }, (_none, n) => [`k${n}`, 'v'] as const));
+  const labels = new Map<string, string>(Array.from({ length: 40 }, (_none, n) => [`k${n}`, 'v'] as const));
   labels.set('service_name', 'checkout').set('__name__', 'process_cpu');
   assert.equal(cutLabels(labels, 30), 12);
   assert.equal(labels.size, 30);
