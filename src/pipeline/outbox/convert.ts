@@ -2,10 +2,10 @@
 import type { Logger, Takes } from '../../api/index.ts';
 import { bytesOfProfiles, type Profile, type ProfileBatch } from '../../model/batch.ts';
 import type { Payload } from '../../model/payload.ts';
-import { inflatedSize } from '../../wire/gzip.ts';
 import type { ConvertReport, ConvertTask } from '../../workers/convert.ts';
 import type { Examiner } from '../../workers/examine.ts';
 import type { Pool } from '../../workers/pool.ts';
+import { inflatedSizeOf } from '../../workers/sizes.ts';
 
 /** Bytes that a sample takes in a pprof at the least: below limit × this no profile can have too many, and none is looked at. */
 const LEAST_SAMPLE_BYTES = 4;
@@ -82,10 +82,10 @@ export class Converter {
 
   async #must(profile: Profile): Promise<boolean> {
     const { forms, limits } = this.#of.takes;
-    const { form, encoding, bytes } = profile.payload;
+    const { form } = profile.payload;
     if (!forms.includes(form)) return target(form, forms) !== undefined;
     if (!limits || form !== 'pprof') return false;
-    const size = inflatedSize(bytes, encoding);
+    const size = inflatedSizeOf(profile.payload);
     if (size > limits.bytes) return true;
     if (size <= limits.samples * LEAST_SAMPLE_BYTES) return false;
     return ((await this.#of.examiner.summary(profile))?.samples ?? 0) > limits.samples;

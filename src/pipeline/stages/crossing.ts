@@ -1,8 +1,8 @@
 import type { Plain } from '../../model/attributes.ts';
 import type { Profile } from '../../model/batch.ts';
 import type { Memory } from '../../model/memory.ts';
-import { skeletonFor } from '../../wire/otlp/skeleton.ts';
 import type { Pool } from '../../workers/pool.ts';
+import { sizeAlone } from '../../workers/sizes.ts';
 import {
   outBytes,
   progressOf,
@@ -71,7 +71,7 @@ export class Crossing {
 
   async #task(items: readonly Item[], recipe: StageTask['recipe'], turn: 'first try' | 'again'): Promise<void> {
     const { pool, memory, group } = this.#of;
-    const slab = memory.lease(outBytes(items.map(({ profile }) => bytesOfOne(profile))));
+    const slab = memory.lease(outBytes(items.map(({ profile }) => sizeAlone(profile))));
     if (!slab) {
       this.refused = 'memory limit reached';
       return;
@@ -90,7 +90,7 @@ export class Crossing {
       ...(recipe && { recipe }),
     };
     let bytes = 0;
-    for (const { profile } of items) bytes += bytesOfOne(profile);
+    for (const { profile } of items) bytes += sizeAlone(profile);
     const outcome = await pool.run('stages', task, { bytes, abort: this.#abort, fresh: turn === 'again' });
     if (outcome.kind === 'done') {
       this.#held.push(out);
@@ -149,15 +149,7 @@ function tasksOf(items: readonly Item[]): Item[][] {
       bytes = 0;
     }
     tasks.at(-1)!.push(item);
-    bytes += bytesOfOne(item.profile);
+    bytes += sizeAlone(item.profile);
   }
   return tasks;
-}
-
-/** Bytes of a profile on its own: of a part of an OTLP request, with its share of the dictionary. */
-function bytesOfOne({ payload, part }: Profile): number {
-  if (payload.form !== 'otlp') return payload.bytes.length;
-  const { parts, dictionary } = skeletonFor(payload);
-  const { start, end } = parts[part] ?? { start: 0, end: 0 };
-  return end - start + (dictionary ? Math.ceil((dictionary.end - dictionary.start) / parts.length) : 0);
 }
