@@ -38,7 +38,7 @@ export async function contentOf(
     // Strings in place: what reads the file need not know of references, which are new in 1.10.
     const chunks = spliced(skeletonFor(payload), document, 'inline');
     if (!json) return { chunks, ending: endingOf(form, 'identity') };
-    return { chunks: [...[toJson(Buffer.concat(chunks), 'profiles')].flat(), NEWLINE], ending: JSON_LINES };
+    return { chunks: [...toJson(Buffer.concat(chunks), 'profiles'), NEWLINE], ending: JSON_LINES };
   }
   if (form !== 'pprof' || encoding !== 'identity') return { chunks: [bytes], ending: endingOf(form, encoding) };
   return { chunks: [await gzip(bytes)], ending: endingOf(form, 'gzip') };
