@@ -10,11 +10,11 @@ const PRIME = 0x01000193;
  */
 const MAX_COLLISIONS = 64;
 
-/** FNV-1a. */
+/** FNV-1a, folded: its lowest bits, which become the slot, know only the lowest bits of each byte. */
 function hashOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = FIRST_HASH;
   for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, PRIME);
-  return hash;
+  return hash ^ (hash >>> 15);
 }
 
 /** Finds the row of a string in a dictionary. Made from bytes, without decoding; 16 to 24 bytes per row beside the offsets. */

@@ -54,21 +54,22 @@ export function countRows(bytes: Uint8Array, { start, end }: Span): Int32Array {
 export function checkDictionary(checker: Checker, { start, end }: Span): void {
   const { cursor } = checker;
   const seen = new Int32Array(TABLE_COUNT);
-  for (let at = start; at < end; ) {
-    const from = at;
-    cursor.readNumber(from, end);
-    const number = cursor.small >>> 3;
-    try {
+  let number = 0;
+  try {
+    for (let at = start; at < end; ) {
+      const from = at;
+      cursor.readNumber(from, end);
+      number = cursor.small >>> 3;
       at = checker.field(MESSAGE, from, end);
       // An empty string is its tag and its length, 0.
       if (number === DICTIONARY.stringTable && seen[number] === 0 && !isEmpty(cursor, from, end))
         throw new DecodeError('string_table', 'the first string is not empty');
-    } catch (error) {
-      const table = TABLES[number];
-      if (!(error instanceof DecodeError) || !table) throw error;
-      throw new DecodeError(error.reason, `${error.message}; ${table.name} row ${seen[number]}`);
+      if (number < TABLE_COUNT) seen[number]!++;
     }
-    if (number < TABLE_COUNT) seen[number]!++;
+  } catch (error) {
+    const table = TABLES[number];
+    if (!(error instanceof DecodeError) || !table) throw error;
+    throw new DecodeError(error.reason, `${error.message}; ${table.name} row ${seen[number]}`);
   }
 }
 

@@ -183,6 +183,35 @@ test('intern finds a string among many, and bears those that collide', () => {
   assert.equal(result.length, raw.length + fieldsOf(resource!.content).at(-1)!.raw.length + text(5, 'new').length);
 });
 
+test('intern looks at a bounded number of strings that collide, and then adds one that is there', () => {
+  /** FNV-1a, folded; with so many rows there are 256 slots. */
+  const slot = (one: string) => {
+    const hash = Buffer.from(one).reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), 0x811c9dc5);
+    return (hash ^ (hash >>> 15)) & 0xff;
+  };
+  const late = Array.from({ length: 10_000 }, (_, at) => `late${at}`).find(one => slot(one) === slot('a'))!;
+  const of = (before: number) => {
+    const table = [
+      '',
+      ...Array.from({ length: before }, () => 'a'),
+      ...Array.from({ length: 70 - before }, () => 'x'),
+      late,
+    ];
+    const raw = Buffer.from([
+      ...bytes(1, []),
+      ...bytes(
+        2,
+        table.flatMap(one => text(5, one)),
+      ),
+    ]);
+    const [, dict] = fieldsOf(splice(raw, attributes => attributes.set('a', late), 'intern'));
+    return fieldsOf(dict!.content).length - table.length;
+  };
+  assert.ok(slot('x') !== slot('a') && slot('') !== slot('a'));
+  assert.equal(of(63), 0, 'it is found');
+  assert.equal(of(64), 1, 'it is written again');
+});
+
 test('values of every kind come back as they were written', () => {
   const values: Plain = {
     text: 'ü',
