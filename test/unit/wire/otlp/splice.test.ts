@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Attributes, Plain } from '../../../../src/model/attributes.ts';
 import { DecodeError } from '../../../../src/wire/decode-error.ts';
 import { writeKeyValue } from '../../../../src/wire/otlp/any-value.ts';
+import { MAX_PARTS } from '../../../../src/wire/otlp/limits.ts';
 import { skeletonFor, skeletonOf } from '../../../../src/wire/otlp/skeleton.ts';
 import { type References, spliced } from '../../../../src/wire/otlp/splice.ts';
 import { CURRENT, capture, dictionary, noCorpus, request, STRINGS } from '../../../kit/otlp.ts';
@@ -251,6 +252,12 @@ test('what cannot be read for sure is refused with its reason', () => {
   let plain: Plain = 'x';
   for (let depth = 0; depth < 80; depth++) plain = [plain];
   assert.throws(() => writeKeyValue('deep', plain), DecodeError);
+});
+
+test('a skeleton has a bounded number of parts', () => {
+  const parts = (count: number) => Buffer.alloc(count * 2, Buffer.from(bytes(1, [])));
+  assert.equal(skeletonOf(parts(MAX_PARTS)).parts.length, MAX_PARTS);
+  assert.throws(() => skeletonOf(parts(MAX_PARTS + 1)), { reason: 'too_many_elements' });
 });
 
 test('the skeleton of a payload is found once', () => {
