@@ -1,6 +1,10 @@
 // The schema of OTLP profiles and traces 1.10 for protobufjs, by reflection: an oracle that shares nothing with src.
 import protobuf from 'protobufjs';
 
+// Attribute values may lie deeper than it reads by default.
+protobuf.util.recursionLimit = 1024;
+protobuf.Reader.recursionLimit = 1024;
+
 const { root } = protobuf.parse(`syntax = "proto3";
 message AnyValue { oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3; double double_value = 4;
   ArrayValue array_value = 5; KeyValueList kvlist_value = 6; bytes bytes_value = 7; int32 string_value_strindex = 8; } }

@@ -32,14 +32,15 @@ export interface Field {
   readonly raw: Buffer;
 }
 
-/** The fields of a sound message. */
+/** The fields of a sound message. @throws RangeError where a number is cut off or too long */
 export function fieldsOf(message: Uint8Array): Field[] {
   const found: Field[] = [];
   let at = 0;
   const read = () => {
     let value = 0n;
     for (let shift = 0n; ; shift += 7n) {
-      const byte = message[at++]!;
+      const byte = message[at++];
+      if (byte === undefined || shift > 63n) throw new RangeError(`the message ends inside a number, at ${at - 1}`);
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) return value;
     }

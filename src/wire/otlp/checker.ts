@@ -39,8 +39,30 @@ export class Checker {
     for (let at = start; at < end; ) at = this.field(message, at, end, depth);
   }
 
-  /** The field whose tag stands at `from`. @param depth how many attribute values lie around it */
+  /**
+   * The field whose tag stands at `from`. What producers write, a tag of one byte and a short number or length, is read in place.
+   * @param depth how many attribute values lie around it
+   */
   field(message: Message, from: number, end: number, depth = 0): number {
+    const { cursor } = this;
+    const { bytes } = cursor;
+    const field = from < cursor.roomyEnd ? message.byTag[bytes[from]!] : undefined;
+    if (field === undefined) return this.#slowField(message, from, end, depth);
+    const value = short(bytes, from + 1);
+    if (value < 0) return this.#slowField(message, from, end, depth);
+    const next = from + 1 + shortBytes(value);
+    if ((bytes[from]! & 7) === VARINT) {
+      const isRow = field.table === 0 || value === 0 || value < this.rows[field.table]!;
+      return isRow && next <= end ? next : this.#slowField(message, from, end, depth);
+    }
+    const stop = next + value;
+    if (stop > end) throw fieldTooLong();
+    if (field.table !== 0) this.rowList(field, next, stop);
+    else this.#content(field, next, stop, depth);
+    return stop;
+  }
+
+  #slowField(message: Message, from: number, end: number, depth: number): number {
     const { cursor } = this;
     const at = cursor.readNumber(from, end);
     const tag = cursor.small;
@@ -71,23 +93,20 @@ export class Checker {
       return next;
     }
     const stop = cursor.readLength(at, end);
-    const start = stop - cursor.lo;
-    if (field.type === TYPE.message) this.#inner(field.message!, start, stop, depth);
-    else if (field.type === TYPE.string) this.#text(field, start, stop);
-    else if (field.type === TYPE.id && stop !== start && stop - start !== field.size)
-      throw new DecodeError('id_length', `${field.name} has ${stop - start} bytes, not ${field.size}`);
+    this.#content(field, stop - cursor.lo, stop, depth);
     return stop;
   }
 
-  #inner(message: Message, start: number, end: number, depth: number): void {
-    if (message !== ANY_VALUE) this.message(message, start, end, depth);
-    else if (depth >= MAX_DEPTH) throw tooDeep();
-    else this.message(message, start, end, depth + 1);
-  }
-
-  #text(field: Field, start: number, end: number): void {
-    if (!this.#ascii.holds(start, end) && !isUtf8(this.cursor.bytes.subarray(start, end)))
-      throw new DecodeError('bad_string', `${field.name} is not valid UTF-8`);
+  /** What has its length in front. */
+  #content(field: Field, start: number, end: number, depth: number): void {
+    if (field.type === TYPE.message) {
+      if (field.message === ANY_VALUE && depth >= MAX_DEPTH) throw tooDeep();
+      this.message(field.message!, start, end, depth + Number(field.message === ANY_VALUE));
+    } else if (field.type === TYPE.string) {
+      if (!this.#ascii.holds(start, end) && !isUtf8(this.cursor.bytes.subarray(start, end)))
+        throw new DecodeError('bad_string', `${field.name} is not valid UTF-8`);
+    } else if (field.type === TYPE.id && end !== start && end - start !== field.size)
+      throw new DecodeError('id_length', `${field.name} has ${end - start} bytes, not ${field.size}`);
   }
 
   /** A packed list of rows: most of the bytes of a stack. */

@@ -1,4 +1,5 @@
 import { DecodeError } from '../decode-error.ts';
+import { Cursor } from '../pprof/cursor.ts';
 import { BYTES, Reader } from '../protobuf.ts';
 import { type Checker, TABLE_COUNT, TABLES } from './checker.ts';
 import { DICTIONARY, REQUEST } from './fields.ts';
@@ -25,17 +26,21 @@ export function dictionaryIn(bytes: Uint8Array): Span | undefined {
 
 /** How many rows each table has, by its number. @throws DecodeError bad_protobuf, too_many_elements */
 export function countRows(bytes: Uint8Array, { start, end }: Span): Int32Array {
+  const cursor = new Cursor(bytes);
   const rows = new Int32Array(TABLE_COUNT);
-  const reader = new Reader(bytes, start, end);
-  while (reader.next()) {
-    const { field } = reader;
-    const table = TABLES[field];
-    if (table) {
-      reader.expect(BYTES);
-      if (++rows[field]! > MAX_ROWS)
-        throw new DecodeError('too_many_elements', `the ${table.name} has more than ${MAX_ROWS} rows`);
+  for (let at = start; at < end; ) {
+    const from = at;
+    at = cursor.readNumber(from, end);
+    const number = cursor.small >>> 3;
+    const table = TABLES[number];
+    // A table with another wire type is refused when its row is checked.
+    if (!table || (cursor.small & 7) !== BYTES) {
+      at = cursor.skip(from, end, 0);
+      continue;
     }
-    reader.skip();
+    if (++rows[number]! > MAX_ROWS)
+      throw new DecodeError('too_many_elements', `the ${table.name} has more than ${MAX_ROWS} rows`);
+    at = cursor.readLength(at, end);
   }
   return rows;
 }
@@ -49,20 +54,27 @@ export function countRows(bytes: Uint8Array, { start, end }: Span): Int32Array {
 export function checkDictionary(checker: Checker, { start, end }: Span): void {
   const { cursor } = checker;
   const seen = new Int32Array(TABLE_COUNT);
-  for (let at = start; at < end; ) {
-    const from = at;
-    cursor.readNumber(from, end);
-    const number = cursor.small >>> 3;
-    try {
+  let number = 0;
+  try {
+    for (let at = start; at < end; ) {
+      const from = at;
+      cursor.readNumber(from, end);
+      number = cursor.small >>> 3;
       at = checker.field(MESSAGE, from, end);
-      // The last number read is the length of the string.
-      if (number === DICTIONARY.stringTable && seen[number] === 0 && cursor.lo !== 0)
+      // An empty string is its tag and its length, 0.
+      if (number === DICTIONARY.stringTable && seen[number] === 0 && !isEmpty(cursor, from, end))
         throw new DecodeError('string_table', 'the first string is not empty');
-    } catch (error) {
-      const table = TABLES[number];
-      if (!(error instanceof DecodeError) || !table) throw error;
-      throw new DecodeError(error.reason, `${error.message}; ${table.name} row ${seen[number]}`);
+      if (number < TABLE_COUNT) seen[number]!++;
     }
-    if (number < TABLE_COUNT) seen[number]!++;
+  } catch (error) {
+    const table = TABLES[number];
+    if (!(error instanceof DecodeError) || !table) throw error;
+    throw new DecodeError(error.reason, `${error.message}; ${table.name} row ${seen[number]}`);
   }
+}
+
+/** Whether the field at `from`, which is checked, has the length 0. */
+function isEmpty(cursor: Cursor, from: number, end: number): boolean {
+  cursor.readLength(cursor.readNumber(from, end), end);
+  return cursor.lo === 0;
 }

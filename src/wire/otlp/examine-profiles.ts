@@ -189,9 +189,12 @@ export class ProfilesWalk {
     } else if (tag === TIME) {
       const { buffer, byteOffset } = cursor.bytes;
       part.startNs = new DataView(buffer, byteOffset + end - 8, 8).getBigUint64(0, true);
-      // The check has left the number in the cursor.
-    } else if (tag === VARINTS.duration) part.durationNs = BigInt.asUintN(64, int64(cursor.lo >>> 0, cursor.hi));
-    else if (tag === VARINTS.period) part.period = int64(cursor.lo >>> 0, cursor.hi);
+    } else if (tag === VARINTS.duration || tag === VARINTS.period) {
+      cursor.readNumber(cursor.readNumber(from, end), end);
+      const number = int64(cursor.lo >>> 0, cursor.hi >>> 0);
+      if (tag === VARINTS.period) part.period = number;
+      else part.durationNs = BigInt.asUintN(64, number);
+    }
   }
 
   /** Reads a ValueType field; one that comes again is merged. It is checked. */

@@ -4,7 +4,7 @@ import { bytesField, MAX_DEPTH, rowIn, type StringAt } from './any-value.ts';
 import { ANY_VALUE, KEY_VALUE, LIST } from './fields.ts';
 
 /** The messages that an attribute is made of, by what lies inside each. */
-type Kind = 'keyValue' | 'anyValue' | 'array' | 'kvlist';
+type Kind = 'keyValue' | 'keyValueAndUnit' | 'anyValue' | 'array' | 'kvlist';
 
 /**
  * A KeyValue with its references, at any depth, replaced by the strings they name. All other fields, unknown ones included, keep their
@@ -14,6 +14,11 @@ type Kind = 'keyValue' | 'anyValue' | 'array' | 'kvlist';
  */
 export function inlinedKeyValue(content: Uint8Array, stringAt: StringAt): Uint8Array | undefined {
   return inlined(content, 'keyValue', stringAt, 0);
+}
+
+/** The same for a row of the attribute table: its value; key and unit are rows in any case. */
+export function inlinedKeyValueAndUnit(content: Uint8Array, stringAt: StringAt): Uint8Array | undefined {
+  return inlined(content, 'keyValueAndUnit', stringAt, 0);
 }
 
 function inlined(content: Uint8Array, kind: Kind, stringAt: StringAt, depth: number): Uint8Array | undefined {
@@ -52,7 +57,8 @@ function replaced(reader: Reader, kind: Kind, stringAt: StringAt, depth: number)
 }
 
 function kindOf(kind: Kind, field: number): Kind | undefined {
-  if (kind === 'keyValue') return field === KEY_VALUE.value ? 'anyValue' : undefined;
+  // Both have their value in the same field.
+  if (kind === 'keyValue' || kind === 'keyValueAndUnit') return field === KEY_VALUE.value ? 'anyValue' : undefined;
   if (kind === 'array') return field === LIST.values ? 'anyValue' : undefined;
   if (kind === 'kvlist') return field === LIST.values ? 'keyValue' : undefined;
   if (field === ANY_VALUE.array) return 'array';

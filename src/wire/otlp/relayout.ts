@@ -5,6 +5,8 @@ import { spanOf } from './skeleton.ts';
 import type { WireVersion } from './version.ts';
 
 const SAMPLES = 2;
+/** Profile.comment_strindices of 1.8. */
+const COMMENTS = 7;
 /** Of a field that has no number in the layout asked for. */
 const GONE = 0;
 
@@ -19,7 +21,7 @@ const SAMPLE_1_10_DOWN = [0, 1, 3, 4, 2];
 
 /**
  * A request in another layout (specs: otlp-and-collector.md §1.6): numbers of fields change in place, everything else keeps its bytes.
- * Lost are the comments of 1.8 (Profile.comment_strindices), which later layouts have no field for, and towards 1.8 an unknown field
+ * Lost are the comments of 1.8 (Profile.comment_strindices), which later layouts have no field for (`commentsLost` counts them), and towards 1.8 an unknown field
  * 12 of Profile, since it would be read as attribute_indices. References in attributes, new in 1.10, stay: 1.8 and 1.9 do not know
  * them, so write them out before (`spliced`, inline).
  * @returns new memory, or `bytes` themselves where the layouts are the same
@@ -56,6 +58,33 @@ export function relayout(bytes: Uint8Array, from: WireVersion, to: WireVersion):
     ),
   );
   return gone.length > 0 ? without(output, gone) : output;
+}
+
+/**
+ * How many comments `relayout` loses between these layouts, for whoever counts losses. Costs by the number of profiles and samples.
+ * @throws DecodeError bad_protobuf
+ */
+export function commentsLost(bytes: Uint8Array, from: WireVersion, to: WireVersion): number {
+  if (from !== '1.8' || to === '1.8') return 0;
+  let lost = 0;
+  const reader = new Reader(bytes);
+  inside(reader, REQUEST.resourceProfiles, () =>
+    inside(reader, RESOURCE_PROFILES.scopeProfiles, () =>
+      inside(reader, SCOPE_PROFILES.profiles, () => {
+        while (reader.next()) {
+          if (reader.field !== COMMENTS || reader.type !== BYTES) {
+            if (reader.field === COMMENTS) lost++;
+            reader.skip();
+            continue;
+          }
+          const outer = reader.enter();
+          for (; reader.at < reader.end; lost++) reader.varint();
+          reader.leave(outer);
+        }
+      }),
+    ),
+  );
+  return lost;
 }
 
 /** Runs `read` inside each field of this number of the message that the reader is in. */

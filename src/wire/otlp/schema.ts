@@ -1,3 +1,4 @@
+import { BYTES, VARINT } from '../protobuf.ts';
 import { DICTIONARY } from './fields.ts';
 
 /** How a field is written: on the wire by protobuf's rules, in JSON by OTLP's (OTLP specification, "JSON Protobuf Encoding"). */
@@ -38,6 +39,8 @@ export interface Message {
   readonly name: string;
   readonly fields: readonly Field[];
   readonly byNumber: readonly (Field | undefined)[];
+  /** By tags of one byte, those fields that a varint follows: numbers, lists of rows, and what has its length in front. */
+  readonly byTag: readonly (Field | undefined)[];
   /** By the names that JSON may use: lowerCamelCase, snake_case, and those of 1.8. */
   readonly byName: ReadonlyMap<string, Field>;
   /** Whether all fields are one oneof, of which the last on the wire counts and a zero value is a value. */
@@ -170,13 +173,21 @@ const NAMES_OF_1_8: Readonly<Record<string, string>> = { 'Profile.samples': 'sam
 interface Growing extends Message {
   readonly fields: Field[];
   readonly byNumber: (Field | undefined)[];
+  readonly byTag: (Field | undefined)[];
   readonly byName: Map<string, Field>;
 }
 
 const messages = new Map<string, Growing>(
   Object.keys(MESSAGES).map(name => [
     name,
-    { name, fields: [], byNumber: [undefined], byName: new Map(), oneof: name === 'AnyValue' },
+    {
+      name,
+      fields: [],
+      byNumber: [undefined],
+      byTag: Array.from({ length: 256 }, () => undefined),
+      byName: new Map(),
+      oneof: name === 'AnyValue',
+    },
   ]),
 );
 
@@ -187,10 +198,17 @@ for (const [name, definitions] of Object.entries(MESSAGES)) {
     message.fields.push(field);
     while (message.byNumber.length <= field.number) message.byNumber.push(undefined);
     message.byNumber[field.number] = field;
+    for (const wire of varintWires(field)) if (field.number < 16) message.byTag[field.number * 8 + wire] = field;
     const old = NAMES_OF_1_8[`${name}.${field.name}`];
     for (const spelling of [field.json, field.name, ...(old === undefined ? [] : [old])])
       message.byName.set(spelling, field);
   }
+}
+
+function varintWires({ type, table, repeated }: Field): number[] {
+  if (type === TYPE.message || type === TYPE.string || type === TYPE.bytes || type === TYPE.id) return [BYTES];
+  if (type === TYPE.fixed64 || type === TYPE.fixed32 || type === TYPE.double) return [];
+  return table !== 0 && repeated ? [VARINT, BYTES] : [VARINT];
 }
 
 function fieldOf(definition: string): Field {

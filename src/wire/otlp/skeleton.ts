@@ -3,6 +3,7 @@ import { DecodeError } from '../decode-error.ts';
 import { BYTES, Reader } from '../protobuf.ts';
 import { readKeyValue, type StringAt } from './any-value.ts';
 import { DICTIONARY, REQUEST, RESOURCE, RESOURCE_PROFILES } from './fields.ts';
+import { MAX_PARTS } from './limits.ts';
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -84,7 +85,7 @@ export function spanOf(reader: Reader, from: number): Span {
  * of resources and not by bytes. What lies inside profiles is not checked.
  * @param bytes may lie in shared memory
  * @throws DecodeError bad_protobuf; duplicate_field where a request has two dictionaries or a part two resources: legal, and to be
- * merged by the letter of protobuf, but readers in the field disagree on it and no producer writes it
+ * merged by the letter of protobuf, but readers in the field disagree on it and no producer writes it; too_many_elements
  */
 export function skeletonOf(bytes: Uint8Array): Skeleton {
   const found: { span: Span; resource: Span | undefined }[] = [];
@@ -93,7 +94,8 @@ export function skeletonOf(bytes: Uint8Array): Skeleton {
   for (let from = 0; reader.next(); from = reader.at) {
     if (reader.field === REQUEST.resourceProfiles) {
       const span = spanOf(reader, from);
-      found.push({ span, resource: resourceIn(bytes, span) });
+      if (found.push({ span, resource: resourceIn(bytes, span) }) > MAX_PARTS)
+        throw new DecodeError('too_many_elements', `the request has more than ${MAX_PARTS} resource_profiles`);
     } else if (reader.field === REQUEST.dictionary) {
       if (dictionary) throw new DecodeError('duplicate_field', 'the request has more than one dictionary');
       dictionary = spanOf(reader, from);

@@ -1,12 +1,17 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Attributes } from '../../model/attributes.ts';
 import { fieldHead, Reader } from '../protobuf.ts';
+import { AddedStrings, stringIndexOf } from './added-strings.ts';
 import { bytesField, type RowOf, readKeyValue, writeKeyValue } from './any-value.ts';
+import { Chunks } from './chunks.ts';
 import { DICTIONARY, REQUEST, RESOURCE, RESOURCE_PROFILES, SCOPE, SCOPE_PROFILES } from './fields.ts';
-import { inlinedKeyValue } from './inline.ts';
-import { type Part, type Skeleton, type Span, spanOf, stringRows, textAt } from './skeleton.ts';
+import { inlinedKeyValue, inlinedKeyValueAndUnit } from './inline.ts';
+import { type Part, type Skeleton, type Span, spanOf } from './skeleton.ts';
 
-/** How strings of resource and scope attributes are written: in place, or as references into the dictionary where they are new. */
+/**
+ * How strings of attributes are written: in place, those of the attribute table too, or as references into the dictionary, where they
+ * are new.
+ */
 export type References = 'inline' | 'intern';
 
 /**
@@ -24,7 +29,8 @@ export function spliced(
 ): Uint8Array[] {
   const { bytes, dictionary, parts } = skeleton;
   const chunks = new Chunks(bytes);
-  const added = references === 'intern' && dictionary ? new AddedStrings(bytes, dictionary) : undefined;
+  const added = references === 'intern' && dictionary ? new AddedStrings(stringIndexOf(skeleton)) : undefined;
+  const inlined = references === 'inline' ? inlinedDictionary(skeleton) : undefined;
   // The dictionary may stand in front of the parts, whose strings it gains: parts come first into a list of their own.
   const written = new Chunks(bytes);
   for (const { part, attributes } of profiles) {
@@ -35,8 +41,10 @@ export function spliced(
   const firstPart = parts[0]?.from ?? bytes.length;
   const others = otherFields(bytes);
   const writeOther = (span: Span) => {
-    const strings = span.from === dictionary?.from ? added?.fields() : undefined;
-    if (!strings?.length) chunks.view(span.from, span.end);
+    const isDictionary = span.from === dictionary?.from;
+    const strings = isDictionary ? added?.fields() : undefined;
+    if (isDictionary && inlined) chunks.message(REQUEST.dictionary, inlined);
+    else if (!strings?.length) chunks.view(span.from, span.end);
     else {
       chunks.add(fieldHead(REQUEST.dictionary, span.end - span.start + strings.length));
       chunks.view(span.start, span.end);
@@ -163,82 +171,29 @@ function inlinedScope({ bytes, stringAt }: Skeleton, { start, end }: Span): Chun
   return chunks.isView(start, end) ? undefined : chunks;
 }
 
-/** Strings that the dictionary lacks, for its end. */
-class AddedStrings {
-  readonly #rows = new Map<string, number>();
-  readonly #fields: Uint8Array[] = [];
-  #next = 0;
+/** By skeleton, so that a payload that many profiles and exporters share is looked through once; null where there was no reference. */
+const inlinedDictionaries = new WeakMap<Skeleton, Chunks | null>();
 
-  constructor(bytes: Uint8Array, dictionary: Span) {
-    const rows = stringRows(bytes, dictionary);
-    // Row 0 stands for no string; a dictionary without it gets it.
-    if (rows.length === 0) this.rowOf('');
-    for (let at = 0; at < rows.length; at += 2) {
-      const text = textAt(bytes, rows[at]!, rows[at + 1]!);
-      if (!this.#rows.has(text)) this.#rows.set(text, at / 2);
+/** The content of the dictionary without references in the values of its attributes; undefined where there are none. */
+function inlinedDictionary(skeleton: Skeleton): Chunks | undefined {
+  const { bytes, dictionary, stringAt } = skeleton;
+  if (!dictionary) return undefined;
+  const known = inlinedDictionaries.get(skeleton);
+  if (known !== undefined) return known ?? undefined;
+  const chunks = new Chunks(bytes);
+  const reader = new Reader(bytes, dictionary.start, dictionary.end);
+  for (let from = reader.at; reader.next(); from = reader.at) {
+    if (reader.field !== DICTIONARY.attributeTable) {
+      reader.skip();
+      chunks.view(from, reader.at);
+      continue;
     }
-    this.#next = Math.max(rows.length / 2, this.#next);
+    const { start, end } = spanOf(reader, from);
+    const inlined = inlinedKeyValueAndUnit(bytes.subarray(start, end), stringAt);
+    if (inlined) chunks.add(bytesField(DICTIONARY.attributeTable, inlined));
+    else chunks.view(from, end);
   }
-
-  readonly rowOf: RowOf = text => {
-    const known = this.#rows.get(text);
-    if (known !== undefined) return known;
-    this.#rows.set(text, this.#next);
-    this.#fields.push(bytesField(DICTIONARY.stringTable, Buffer.from(text)));
-    return this.#next++;
-  };
-
-  fields(): Uint8Array {
-    return Buffer.concat(this.#fields);
-  }
-}
-
-/** Views on a request and new bytes between them; neighbouring views become one. */
-class Chunks {
-  readonly #source: Uint8Array;
-  readonly #chunks: (Uint8Array | { start: number; end: number })[] = [];
-  length = 0;
-
-  constructor(source: Uint8Array) {
-    this.#source = source;
-  }
-
-  view(start: number, end: number): void {
-    if (start === end) return;
-    const last = this.#chunks.at(-1);
-    if (last && !(last instanceof Uint8Array) && last.end === start) last.end = end;
-    else this.#chunks.push({ start, end });
-    this.length += end - start;
-  }
-
-  add(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    this.#chunks.push(bytes);
-    this.length += bytes.length;
-  }
-
-  append(other: Chunks): void {
-    for (const chunk of other.#chunks) {
-      if (chunk instanceof Uint8Array) this.add(chunk);
-      else this.view(chunk.start, chunk.end);
-    }
-  }
-
-  message(field: number, content: Chunks): void {
-    this.add(fieldHead(field, content.length));
-    this.append(content);
-  }
-
-  /** Whether this is the stretch of the source from `start` to `end`, and nothing else. */
-  isView(start: number, end: number): boolean {
-    const [only] = this.#chunks;
-    if (start === end) return this.length === 0;
-    return this.#chunks.length === 1 && !(only instanceof Uint8Array) && only!.start === start && only!.end === end;
-  }
-
-  list(): Uint8Array[] {
-    return this.#chunks.map(chunk =>
-      chunk instanceof Uint8Array ? chunk : this.#source.subarray(chunk.start, chunk.end),
-    );
-  }
+  const result = chunks.isView(dictionary.start, dictionary.end) ? undefined : chunks;
+  inlinedDictionaries.set(skeleton, result ?? null);
+  return result;
 }

@@ -9,6 +9,8 @@ const PROFILE_SAMPLES = 2;
 
 /** What one request has shown so far. A verdict once given stays: the first decisive hit wins. */
 interface Signs {
+  /** Only whether it is too old is asked: samples are passed over. */
+  readonly onlyAge: boolean;
   hasDictionary: boolean;
   /** Rows of the attribute table. */
   attributes: number;
@@ -40,8 +42,8 @@ const unsupported = (version: string) =>
  * @throws DecodeError bad_protobuf; unsupported_version for 1.7 and older, which have their tables elsewhere
  */
 export function wireVersionOf(bytes: Uint8Array, asked: 'auto' | WireVersion): WireVersion {
-  if (asked !== 'auto') return asked;
   const signs: Signs = {
+    onlyAge: asked !== 'auto',
     hasDictionary: false,
     attributes: 0,
     profile: undefined,
@@ -64,6 +66,7 @@ export function wireVersionOf(bytes: Uint8Array, asked: 'auto' | WireVersion): W
     );
     request.leave(outside);
   }
+  if (asked !== 'auto') return asked;
   if (signs.profile === '1.8') return '1.8';
   const ambiguous = signs.looksOld && !signs.looksNew;
   const old = signs.sample === '1.9-' || (signs.sample === undefined && ambiguous);
@@ -110,7 +113,7 @@ function readProfile(reader: Reader, signs: Signs): void {
   while (reader.next()) {
     const { field, type } = reader;
     if (isTooOld(field, type)) throw unsupported(signs.hasDictionary ? '1.7 or older' : '1.5 or older');
-    if (field === PROFILE_SAMPLES && type === BYTES) {
+    if (field === PROFILE_SAMPLES && type === BYTES && !signs.onlyAge) {
       const outer = reader.enter();
       readSample(reader, signs);
       reader.leave(outer);

@@ -8,7 +8,7 @@ import { MAX_PARTS } from '../../../../src/wire/otlp/limits.ts';
 import { relayout } from '../../../../src/wire/otlp/relayout.ts';
 import { wireVersionOf } from '../../../../src/wire/otlp/version.ts';
 import { corpusDir, malformed, recordings } from '../../../kit/corpus.ts';
-import { CURRENT, capture, noCorpus, request } from '../../../kit/otlp.ts';
+import { CURRENT, capture, dictionary as dictionaryOf, noCorpus, request } from '../../../kit/otlp.ts';
 import { encoded, tree } from '../../../kit/otlp-proto.ts';
 import { bytes, number, text, varint } from '../../../kit/protobuf.ts';
 
@@ -165,6 +165,7 @@ test('an empty request, a part without profiles and tables without rows are soun
   assert.deepEqual(told(bare)[0]!.types, [[' ', 1n]]);
 });
 
+const bigTable = dictionaryOf(2400);
 const wrong: [what: string, raw: Buffer, reason: string, sentence: RegExp][] = [
   [
     'a stack',
@@ -264,7 +265,20 @@ const wrong: [what: string, raw: Buffer, reason: string, sentence: RegExp][] = [
   ['timestamps', request(bytes(2, bytes(5, [1, 2, 3])), []), 'bad_protobuf', /multiple of 8/],
   ['a group', request([0x63, 0x64], []), 'bad_protobuf', /wire type 3/],
   ['a cut message', whole().subarray(0, -1), 'bad_protobuf', /longer than what holds it/],
-  ['a packed row that is cut', request(bytes(2, bytes(2, [0x80])), []), 'bad_protobuf', /inside a number/],
+  ['a packed row at the end that is cut', request(bytes(2, bytes(2, [0x80])), []), 'bad_protobuf', /inside a number/],
+  // With the byte behind it, the tag of the next sample, this were row 2305, which is there.
+  [
+    'a packed row that is cut',
+    request([...bytes(2, bytes(2, [0x81])), ...bytes(2, [])], bigTable),
+    'bad_protobuf',
+    /inside a number.*sample 0/,
+  ],
+  [
+    'a row of a profile that is cut',
+    request([...bytes(11, [0x81]), ...bytes(2, [])], bigTable),
+    'bad_protobuf',
+    /inside a number/,
+  ],
   [
     'parts',
     Buffer.alloc((MAX_PARTS + 1) * 2, Buffer.from(bytes(1, []))),

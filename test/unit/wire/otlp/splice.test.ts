@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Attributes, Plain } from '../../../../src/model/attributes.ts';
 import { DecodeError } from '../../../../src/wire/decode-error.ts';
 import { writeKeyValue } from '../../../../src/wire/otlp/any-value.ts';
+import { MAX_PARTS } from '../../../../src/wire/otlp/limits.ts';
 import { skeletonFor, skeletonOf } from '../../../../src/wire/otlp/skeleton.ts';
 import { type References, spliced } from '../../../../src/wire/otlp/splice.ts';
 import { CURRENT, capture, dictionary, noCorpus, request, STRINGS } from '../../../kit/otlp.ts';
@@ -139,6 +140,79 @@ test('intern adds only the strings that the dictionary lacks, at its end', () =>
   assert.deepEqual([...skeletonOf(result).parts[0]!.attributes], [['host.name', 'new']]);
 });
 
+test('inline writes out the references in the attribute table, intern keeps them', () => {
+  const row = (value: number[]) => bytes(6, [...number(1, 4), ...bytes(2, value), ...number(3, 2)]);
+  const table = (main: number[], host: number[]) =>
+    bytes(2, [
+      ...STRINGS.flatMap(one => text(5, one)),
+      ...bytes(6, []),
+      ...row(main),
+      ...row(text(1, 'plain')),
+      ...row(bytes(5, [...bytes(1, host), ...unknown])),
+      ...unknown,
+    ]);
+  const part = bytes(1, bytes(2, unknown));
+  const raw = Buffer.from([...part, ...table(number(8, 3), number(8, 0))]);
+  const written = Buffer.from([...part, ...table(text(1, 'main'), text(1, ''))]);
+  const skeleton = skeletonOf(raw);
+  for (const _ of ['first', 'memoised']) {
+    assert.deepEqual(Buffer.concat(spliced(skeleton, all(raw), 'inline')), written);
+    assert.deepEqual(Buffer.concat(spliced(skeleton, all(raw), 'intern')), raw);
+  }
+  const wrong = Buffer.from([...part, ...table(number(8, 9), [])]);
+  assert.throws(
+    () => splice(wrong),
+    (error: unknown) => error instanceof DecodeError && error.reason === 'bad_reference',
+  );
+});
+
+test('intern finds a string among many, and bears those that collide', () => {
+  // Slots are told by the low bits of a hash: of so many strings some always share one.
+  const many = Array.from({ length: 5000 }, (_, at) => `s${at}`);
+  const dict = bytes(
+    2,
+    ['', ...many, 's7'].flatMap(one => text(5, one)),
+  );
+  const raw = Buffer.from([...bytes(1, bytes(1, attribute('k', text(1, 'v')))), ...dict]);
+  const result = splice(raw, attributes => attributes.set('s4999', ['s7', 's0', 'new', 'new']), 'intern');
+  const [resource] = fieldsOf(fieldsOf(result)[0]!.content);
+  const value = bytes(
+    5,
+    [8, 1, 5001 + 1, 5001 + 1].flatMap(row => bytes(1, number(8, row))),
+  );
+  assert.deepEqual([...fieldsOf(resource!.content).at(-1)!.raw], bytes(1, [...number(3, 5000), ...bytes(2, value)]));
+  assert.equal(result.length, raw.length + fieldsOf(resource!.content).at(-1)!.raw.length + text(5, 'new').length);
+});
+
+test('intern looks at a bounded number of strings that collide, and then adds one that is there', () => {
+  /** FNV-1a, folded; with so many rows there are 256 slots. */
+  const slot = (one: string) => {
+    const hash = Buffer.from(one).reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), 0x811c9dc5);
+    return (hash ^ (hash >>> 15)) & 0xff;
+  };
+  const late = Array.from({ length: 10_000 }, (_, at) => `late${at}`).find(one => slot(one) === slot('a'))!;
+  const of = (before: number) => {
+    const table = [
+      '',
+      ...Array.from({ length: before }, () => 'a'),
+      ...Array.from({ length: 70 - before }, () => 'x'),
+      late,
+    ];
+    const raw = Buffer.from([
+      ...bytes(1, []),
+      ...bytes(
+        2,
+        table.flatMap(one => text(5, one)),
+      ),
+    ]);
+    const [, dict] = fieldsOf(splice(raw, attributes => attributes.set('a', late), 'intern'));
+    return fieldsOf(dict!.content).length - table.length;
+  };
+  assert.ok(slot('x') !== slot('a') && slot('') !== slot('a'));
+  assert.equal(of(63), 0, 'it is found');
+  assert.equal(of(64), 1, 'it is written again');
+});
+
 test('values of every kind come back as they were written', () => {
   const values: Plain = {
     text: 'ü',
@@ -178,6 +252,12 @@ test('what cannot be read for sure is refused with its reason', () => {
   let plain: Plain = 'x';
   for (let depth = 0; depth < 80; depth++) plain = [plain];
   assert.throws(() => writeKeyValue('deep', plain), DecodeError);
+});
+
+test('a skeleton has a bounded number of parts', () => {
+  const parts = (count: number) => Buffer.alloc(count * 2, Buffer.from(bytes(1, [])));
+  assert.equal(skeletonOf(parts(MAX_PARTS)).parts.length, MAX_PARTS);
+  assert.throws(() => skeletonOf(parts(MAX_PARTS + 1)), { reason: 'too_many_elements' });
 });
 
 test('the skeleton of a payload is found once', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DecodeError } from '../../../../src/wire/decode-error.ts';
-import { relayout } from '../../../../src/wire/otlp/relayout.ts';
+import { commentsLost, relayout } from '../../../../src/wire/otlp/relayout.ts';
 import { type WireVersion, wireVersionOf } from '../../../../src/wire/otlp/version.ts';
 import { malformed } from '../../../kit/corpus.ts';
 import { CURRENT, capture, dictionary, noCorpus, request } from '../../../kit/otlp.ts';
@@ -105,6 +105,17 @@ test('what the setting says is taken as true', () => {
     assert.equal(wireVersionOf(request(packed(12, 1)), version), version);
 });
 
+test('what is too old is refused whatever the setting says', () => {
+  for (const [what, raw, verdict] of table)
+    for (const version of ['1.8', '1.9', '1.10'] as const)
+      if (typeof verdict !== 'string')
+        assert.throws(
+          () => wireVersionOf(raw, version),
+          (error: unknown) => error instanceof DecodeError && error.reason === 'unsupported_version',
+          what,
+        );
+});
+
 const LAYOUTS = { '1.8': 'ebpf-profile.v1_8.pb', '1.9': 'ebpf-profile.v1_9.pb', '1.10': 'ebpf-profile.v1_10.pb' };
 const VERSIONS = Object.keys(LAYOUTS) as WireVersion[];
 
@@ -148,6 +159,9 @@ test('comments of 1.8 go, all that is unknown stays', () => {
   const raw = one(packed(7, 1, 2), number(9, 3), long, number(7, 3));
   const expected = one(number(8, 3), text(9, 'x'.repeat(200)));
   assert.deepEqual(Buffer.from(relayout(raw, '1.8', '1.9')), expected);
+  assert.equal(commentsLost(raw, '1.8', '1.10'), 3);
+  assert.equal(commentsLost(raw, '1.8', '1.8'), 0);
+  assert.equal(commentsLost(expected, '1.9', '1.10'), 0);
 });
 
 test('towards 1.8 a field 12 goes, since it would be read as attributes', () => {
