@@ -34,8 +34,8 @@ const unsupported = (version: string) =>
 /**
  * The layout of a request. Field numbers of Profile and Sample moved from 1.8 to 1.9 to 1.10 without a new name for the service, so
  * it is told by wire types (specs: otlp-and-collector.md §1.6), once for the whole request. Where 1.8 and 1.9 are the same bytes it is
- * 1.9; where all are, 1.10. No object per sample. A sender in an old layout whose samples have one unpacked value or attribute each
- * cannot be told, nor 1.8 with packed comments and no later field of Profile: `asked` is for that.
+ * 1.9; where all are, 1.10. No object per sample. What cannot be told: 1.8 with packed comments and no later field of Profile, and an
+ * old layout of samples whose values are not packed and that have a link or, beside timestamps, an attribute. `asked` is for that.
  * @param asked what the receiver's setting `wire_version` says; anything but auto is taken as true
  * @throws DecodeError bad_protobuf; unsupported_version for 1.7 and older, which have their tables elsewhere
  */
@@ -133,25 +133,38 @@ function profileSign(field: number, type: number): Signs['profile'] {
   return (field === 8 && type === VARINT) || (field === 9 && type === BYTES) ? '1.9+' : undefined;
 }
 
+/** A sample that can be read in one way only decides; not every writer packs a list of one. */
 function readSample(reader: Reader, signs: Signs): void {
   const { at: start, end } = reader;
   let seen = 0;
+  let packed = 0;
+  let fours = 0;
   let timestamps = 0;
   while (reader.next()) {
     const { field, type } = reader;
-    if (field < 8) seen |= 1 << field;
-    if ((field === 3 && type === BYTES) || (field === 4 && type === VARINT)) signs.sample ??= '1.9-';
-    if ((field === 3 && type === VARINT) || (field === 4 && type === BYTES)) signs.sample ??= '1.10+';
+    if (field < 8) {
+      seen |= 1 << field;
+      if (type === BYTES) packed |= 1 << field;
+    }
+    if (field === 4) fours++;
     const from = reader.at;
     if (field === 5 && type === FIXED64) timestamps++;
     reader.skip();
     if (field === 5 && type === BYTES) timestamps += lengthFrom(reader, from) / 8;
   }
-  const has = (field: number) => (seen & (1 << field)) !== 0;
-  if (signs.sample || !has(2) || has(3) || has(4)) return;
-  // In 1.10 it would have neither a value nor a timestamp.
-  if (!has(5)) signs.sample = '1.9-';
-  else weigh(reader, start, end, timestamps, signs);
+  if (signs.sample) return;
+  const has = (field: number, among = seen) => (among & (1 << field)) !== 0;
+  if (has(3, packed)) signs.sample = '1.9-';
+  else if (has(4, packed) || fours > 1) signs.sample = '1.10+';
+  else if (has(4)) {
+    // One number: a link up to 1.9, or a value that was not packed. A link stands beside packed values or beside timestamps alone.
+    const isLink = !has(3) && (has(2) ? has(2, packed) : has(5));
+    signs.sample = isLink ? '1.9-' : '1.10+';
+  } else if (has(2) && !has(5)) {
+    // In 1.10 it would have neither a value nor a timestamp.
+    signs.sample = '1.9-';
+  } else if (has(3)) signs.sample = '1.10+';
+  else if (has(2)) weigh(reader, start, end, timestamps, signs);
 }
 
 /** Length of the content of the field that ends here and whose length stands at `from`. */
