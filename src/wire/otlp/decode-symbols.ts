@@ -217,7 +217,9 @@ export class SymbolDecoder {
       this.#ids++;
       if (id < this.#bestId) {
         this.#bestId = id;
-        mappings.buildId[mapping] = labels.text[this.#attributes.attribute(attribute)]!;
+        // First of all, since it may add a label.
+        const label = this.#attributes.attribute(attribute);
+        mappings.buildId[mapping] = labels.text[label]!;
       }
     } else if (flag >= 0) {
       if (isTrue(kind)) mappings.flags[mapping]! |= 1 << flag;

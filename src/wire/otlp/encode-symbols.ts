@@ -17,6 +17,7 @@ import {
   isTrue,
   kindOf,
   MAPPING_FLAGS,
+  textStart,
 } from './symbol-attributes.ts';
 
 const TRUE = writeAnyValue(true);
@@ -226,9 +227,9 @@ export class SymbolEncoder {
     for (let at = 0; at < this.#named.length; at++) {
       const attribute = this.#named.items[at]!;
       if (buildIdOf(kindOf(source, attribute)) < 0) continue;
-      // A text in one field, whose tag and length have a byte each.
       const { value } = sourceAttribute(source, attribute);
-      if (strings.holds(buildId, value, 2, value.length - 2)) return true;
+      const from = textStart(value);
+      if (strings.holds(buildId, value, from, value.length - from)) return true;
     }
     return false;
   }

@@ -61,6 +61,14 @@ function classify(source: SourceDictionary, { key, unit, value }: SourceAttribut
     return flag < 0 ? ORDINARY : FLAGS + 2 * flag + bool;
   }
   const id = BUILD_IDS.indexOf(name);
-  // A text in one field; its length has one byte.
-  return id >= 0 && value[0] === 0x0a && value[1] === value.length - 2 && value.length > 2 ? IDS + id : ORDINARY;
+  const from = textStart(value);
+  return id >= 0 && from > 0 && from < value.length ? IDS + id : ORDINARY;
+}
+
+/** Where the text begins in an AnyValue that is one string of less than 16 KiB, written as short as possible; -1 for others. */
+export function textStart(value: Uint8Array): number {
+  if (value[0] !== 0x0a || value.length < 2) return -1;
+  if (value[1]! < 0x80) return value[1] === value.length - 2 ? 2 : -1;
+  const second = value[2] ?? 0;
+  return second > 0 && second < 0x80 && (value[1]! & 0x7f) + 128 * second === value.length - 3 ? 3 : -1;
 }
