@@ -125,7 +125,8 @@ export function treeOf(request: Uint8Array): OtlpTree {
   };
   const link = (index: number): unknown => {
     const found = row('link', index);
-    if (!index) return null;
+    // Zeros are no link, whichever row they stand in.
+    if (!index || ![...(found.traceId ?? []), ...(found.spanId ?? [])].some(byte => byte !== 0)) return null;
     return [hex(found.traceId).padEnd(32, '0'), hex(found.spanId).padEnd(16, '0')];
   };
   const sample = (found: Message): string =>

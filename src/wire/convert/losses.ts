@@ -199,6 +199,11 @@ export const NORMALISED: readonly { readonly where: string; readonly sentence: s
   {
     where: 'OTLP',
     sentence:
+      'Where samples are edited, a scope without profiles goes, and of a resource without any the attributes stay.',
+  },
+  {
+    where: 'OTLP',
+    sentence:
       'Comments that are numbered (`pprof.profile.comment.0`) or one text with commas are written as a list, and references in attributes as the strings they name.',
   },
 ];

@@ -105,7 +105,9 @@ export class AttributeDecoder {
         const text = reader.view();
         if (reader.at === value.length) {
           const start = text.byteOffset - source.bytes.byteOffset;
-          const inSource = text.buffer === source.bytes.buffer;
+          // Small buffers share memory, so that the same memory is not yet the source.
+          const inSource =
+            text.buffer === source.bytes.buffer && start >= 0 && start + text.length <= source.bytes.length;
           const row = inSource ? this.range(start, start + text.length) : this.#appended(text);
           return this.#label(key, row, unit);
         }
