@@ -52,6 +52,8 @@ export class SourceDictionary {
   readonly stacks = new SourceTable();
   /** Where the ResourceProfiles lie. */
   readonly parts = new SourceTable();
+  /** Fields of the request that the schema does not have, tags included. */
+  readonly others: { readonly start: number; readonly end: number }[] = [];
 
   /** @throws DecodeError bad_protobuf, too_many_elements, duplicate_field, string_table */
   constructor(bytes: Uint8Array) {
@@ -65,6 +67,7 @@ export class SourceDictionary {
       const tag = cursor.small;
       if (tag !== REQUEST.resourceProfiles * 8 + 2 && tag !== REQUEST.dictionary * 8 + 2) {
         at = cursor.skip(from, bytes.length, 2);
+        this.others.push({ start: from, end: at });
         continue;
       }
       at = cursor.readLength(at, bytes.length);
