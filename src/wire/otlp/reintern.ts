@@ -1,5 +1,6 @@
 import { grownBytes } from '../../model/columns/growth.ts';
 import { DecodeError } from '../decode-error.ts';
+import { BYTES, VARINT } from '../protobuf.ts';
 import { MAX_DEPTH } from './any-value.ts';
 import { checkRow, type SourceDictionary, type SourceTable } from './decode-dictionary.ts';
 import type { Dictionary } from './encode-dictionary.ts';
@@ -16,19 +17,34 @@ import {
   SCOPE_PROFILES,
 } from './fields.ts';
 
+/** Messages inside each other: two for each attribute value, and what is around them. */
+const MAX_MESSAGES = 2 * MAX_DEPTH + 8;
+
 // What lies in each message of OTLP profiles 1.10, as far as it leads to the dictionary. Every other field is copied as it came.
 
-type TableName = 'mappings' | 'locations' | 'functions' | 'links' | 'strings' | 'attributes' | 'stacks';
-/** A field that names a row, one that lists rows, or one that is a message. */
-type Action =
-  | { readonly row: TableName; readonly isPresent?: true }
-  | { readonly rows: TableName }
-  | { readonly message: Kind };
+const NAMES = ['mappings', 'locations', 'functions', 'links', 'strings', 'attributes', 'stacks'] as const;
+type TableName = (typeof NAMES)[number];
+
+/** A field that is a message. */
+const MESSAGE = 0;
+/** A field that names a row; row 0 says nothing and is left out. */
+const ROW = 1;
+/** A field of a oneof that names a row: row 0 is a value too. */
+const ONE_OF = 2;
+/** A field that lists rows. */
+const ROWS = 3;
+interface Action {
+  readonly kind: number;
+  /** Index of the table that rows are of. */
+  readonly table: number;
+  readonly fields: Kind;
+}
 type Kind = readonly (Action | undefined)[];
 
-const row = (table: TableName): Action => ({ row: table });
-const rows = (table: TableName): Action => ({ rows: table });
-const message = (kind: Kind): Action => ({ message: kind });
+const action = (kind: number, table: TableName): Action => ({ kind, table: NAMES.indexOf(table), fields: [] });
+const row = (table: TableName): Action => action(ROW, table);
+const rows = (table: TableName): Action => action(ROWS, table);
+const message = (fields: Kind): Action => ({ kind: MESSAGE, table: -1, fields });
 /** By field number. */
 const kind = (fields: Readonly<Record<number, Action>>): Kind => Object.assign([], fields);
 
@@ -40,8 +56,7 @@ const KEY_VALUE_FIELDS = kind({
 });
 ANY_VALUE_FIELDS[ANY_VALUE.array] = message(kind({ [LIST.values]: message(ANY_VALUE_FIELDS) }));
 ANY_VALUE_FIELDS[ANY_VALUE.kvlist] = message(kind({ [LIST.values]: message(KEY_VALUE_FIELDS) }));
-// Of a oneof, so that row 0 is a value too.
-ANY_VALUE_FIELDS[ANY_VALUE.stringStrindex] = { row: 'strings', isPresent: true };
+ANY_VALUE_FIELDS[ANY_VALUE.stringStrindex] = action(ONE_OF, 'strings');
 
 const VALUE_TYPE = kind({ 1: row('strings'), 2: row('strings') });
 const PROFILE_FIELDS = kind({
@@ -65,15 +80,16 @@ const PART_FIELDS = kind({
     }),
   ),
 });
-const TABLES: Record<TableName, Kind> = {
-  mappings: kind({ 4: row('strings'), 5: rows('attributes') }),
-  locations: kind({ 1: row('mappings'), 3: message(kind({ 1: row('functions') })), 4: rows('attributes') }),
-  functions: kind({ 1: row('strings'), 2: row('strings'), 3: row('strings') }),
-  links: [],
-  strings: [],
-  attributes: kind({ 1: row('strings'), 2: message(ANY_VALUE_FIELDS), 3: row('strings') }),
-  stacks: kind({ 1: rows('locations') }),
-};
+/** What lies in the rows of each table, in the order of `NAMES`. */
+const TABLES: readonly Kind[] = [
+  kind({ 4: row('strings'), 5: rows('attributes') }),
+  kind({ 1: row('mappings'), 3: message(kind({ 1: row('functions') })), 4: rows('attributes') }),
+  kind({ 1: row('strings'), 2: row('strings'), 3: row('strings') }),
+  [],
+  [],
+  kind({ 1: row('strings'), 2: message(ANY_VALUE_FIELDS), 3: row('strings') }),
+  kind({ 1: rows('locations') }),
+];
 
 /** Bytes that are written from the beginning to the end; what is behind a mark can be taken back. */
 export class Output {
@@ -127,15 +143,19 @@ export class Output {
  */
 export class Reinterner {
   readonly #source: SourceDictionary;
-  readonly #dictionary: Dictionary;
   readonly #output: Output;
-  /** Row + 1 in the new dictionary, by row in the source. Made when first needed. */
-  readonly #became: Partial<Record<TableName, Uint32Array>> = {};
+  // By index of the table.
+  readonly #from: readonly SourceTable[];
+  readonly #to: readonly Table[];
+  /** Row + 1 in the new dictionary, by row in the source. */
+  readonly #became: readonly Uint32Array[];
 
   constructor(source: SourceDictionary, dictionary: Dictionary, output: Output) {
     this.#source = source;
-    this.#dictionary = dictionary;
     this.#output = output;
+    this.#from = NAMES.map(name => source[name]);
+    this.#to = NAMES.map(name => dictionary[name]);
+    this.#became = this.#from.map(({ count }) => new Uint32Array(Math.max(1, count)));
   }
 
   /** A whole resource_profiles field. @throws DecodeError bad_protobuf, bad_reference, too_deep */
@@ -147,66 +167,71 @@ export class Reinterner {
   }
 
   #message(start: number, end: number, fields: Kind, depth: number): void {
-    if (depth > 2 * MAX_DEPTH + 8)
+    if (depth > MAX_MESSAGES)
       throw new DecodeError('too_deep', `attribute values lie more than ${MAX_DEPTH} deep inside each other`);
     const { cursor, bytes } = this.#source;
     const output = this.#output;
+    /** What is not copied yet begins here: fields that stay go in one run. */
+    let rest = start;
     for (let at = start; at < end; ) {
       const from = at;
       at = cursor.readNumber(at, end);
       const tag = cursor.small;
-      const action = fields[tag >>> 3];
-      if (!action) {
+      const found = fields[tag >>> 3];
+      if (!found) {
         at = cursor.skip(from, end, 0);
-        output.copy(bytes, from, at);
-      } else if ('message' in action) {
-        if ((tag & 7) !== 2) cursor.skip(from, end, tag >>> 3);
+        continue;
+      }
+      if (rest < from) output.copy(bytes, rest, from);
+      const { kind: how } = found;
+      if ((tag & 7) === VARINT && how !== MESSAGE) {
+        at = cursor.readNumber(at, end);
+        const became = this.#row(found.table, cursor.small);
+        if (became !== 0 || how !== ROW) {
+          output.number(tag);
+          output.number(became);
+        }
+      } else if ((tag & 7) === BYTES && (how === MESSAGE || how === ROWS)) {
         at = cursor.readLength(at, end);
         const begin = output.open(tag);
-        this.#message(at - cursor.lo, at, action.message, depth + 1);
+        if (how === MESSAGE) this.#message(at - cursor.lo, at, found.fields, depth + 1);
+        else this.#rows(found.table, at - cursor.lo, at);
         output.close(begin);
-      } else if ((tag & 7) === 0) {
-        at = cursor.readNumber(at, end);
-        const isList = 'rows' in action;
-        const became = this.#row(isList ? action.rows : action.row, cursor.small);
-        if (became === 0 && !isList && !action.isPresent) continue;
-        output.number(tag);
-        output.number(became);
-      } else {
-        if ((tag & 7) !== 2 || !('rows' in action)) cursor.skip(from, end, tag >>> 3);
-        const stop = cursor.readLength(at, end);
-        const begin = output.open(tag);
-        for (at = stop - cursor.lo; at < stop; ) {
-          at = cursor.readNumber(at, stop);
-          output.number(this.#row((action as { rows: TableName }).rows, cursor.small));
-        }
-        output.close(begin);
-      }
+      } else cursor.skip(from, end, tag >>> 3);
+      rest = at;
+    }
+    if (rest < end) output.copy(bytes, rest, end);
+  }
+
+  #rows(table: number, start: number, end: number): void {
+    const { cursor } = this.#source;
+    const became = this.#became[table]!;
+    for (let at = start; at < end; ) {
+      at = cursor.readNumber(at, end);
+      const index = cursor.small;
+      const known = index < became.length ? became[index]! : 0;
+      this.#output.number(known !== 0 ? known - 1 : this.#row(table, index));
     }
   }
 
-  #row(name: TableName, index: number): number {
+  #row(table: number, index: number): number {
     if (index === 0) return 0;
-    const source: SourceTable = this.#source[name];
-    let became = this.#became[name];
-    if (!became) {
-      became = new Uint32Array(Math.max(1, source.count));
-      this.#became[name] = became;
-    }
-    const known = became[index];
-    if (known) return known - 1;
+    const source = this.#from[table]!;
     checkRow(index, source, 'a row');
-    const table: Table = this.#dictionary[name];
+    const became = this.#became[table]!;
+    const known = became[index]!;
+    if (known !== 0) return known - 1;
     const start = source.starts.items[index]!;
     const end = source.ends.items[index]!;
+    const fields = TABLES[table]!;
     let interned: number;
-    if (TABLES[name].length === 0) interned = table.intern(this.#source.bytes, start, end);
+    if (fields.length === 0) interned = this.#to[table]!.intern(this.#source.bytes, start, end);
     else {
       // Behind what is being written, and taken back.
       const output = this.#output;
       const mark = output.length;
-      this.#message(start, end, TABLES[name], 0);
-      interned = table.intern(output.bytes, mark, output.length);
+      this.#message(start, end, fields, 0);
+      interned = this.#to[table]!.intern(output.bytes, mark, output.length);
       output.length = mark;
     }
     became[index] = interned + 1;
