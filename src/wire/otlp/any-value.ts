@@ -11,7 +11,8 @@ export type StringAt = (row: number) => string;
 /** The row of a string in the dictionary; it is added where it is missing. */
 export type RowOf = (text: string) => number;
 
-const tooDeep = () => new DecodeError('too_deep', `attribute values lie more than ${MAX_DEPTH} deep inside each other`);
+export const tooDeep = () =>
+  new DecodeError('too_deep', `attribute values lie more than ${MAX_DEPTH} deep inside each other`);
 
 /** The row that a varint names: what is negative or above 2^31 is above every table. */
 export function rowIn(reader: Reader): number {
@@ -137,7 +138,7 @@ export function writeAnyValue(value: Plain, rowOf?: RowOf, depth = 0): Uint8Arra
     case 'boolean':
       return numberField(ANY_VALUE.bool, Number(value));
     case 'bigint':
-      return Buffer.from([ANY_VALUE.int * 8 + VARINT, ...longBytes(value)]);
+      return longField(ANY_VALUE.int, value);
     case 'number': {
       const field = Buffer.alloc(9);
       field[0] = ANY_VALUE.double * 8 + FIXED64;
@@ -162,6 +163,11 @@ export function bytesField(field: number, content: Uint8Array): Uint8Array {
 /** A whole varint field of a number below 2^53. */
 export function numberField(field: number, value: number): Uint8Array {
   return Uint8Array.from([...varintBytes(field * 8 + VARINT), ...varintBytes(value)]);
+}
+
+/** A whole varint field of a signed 64-bit number. */
+export function longField(field: number, value: bigint): Uint8Array {
+  return Uint8Array.from([...varintBytes(field * 8 + VARINT), ...longBytes(value)]);
 }
 
 function longBytes(value: bigint): number[] {
