@@ -23,7 +23,7 @@ const output = new BackWriter();
  * Columns as one ProfilesData (OTLP profiles 1.10), part n as resource_profiles[n]. The dictionary holds what samples lead to, each once,
  * in the order in which it is met, and row 0 of every table says nothing. Attributes are written in place, without references. Columns
  * that came as pprof become one Profile per sample type, the default type first. No object per sample.
- * @param losses counts what columns that came as pprof lose
+ * @param losses counts what columns that came as pprof lose, and what an edit takes from those that came as OTLP
  * @returns a view on scratch memory that is valid until the next call
  * @throws DecodeError too_deep; and as `decodeOtlp`, where columns came from a request that changed meanwhile
  */
@@ -34,6 +34,7 @@ export function encodeOtlp(parts: readonly PartColumns[], losses?: Losses): Uint
   const encoders = parts.map(({ columns }) =>
     columns.map(one => {
       expected += 24 * one.samples.count * one.samples.width + 256;
+      if (losses) countEdited(one, losses);
       return new ProfileEncoder(one, dictionary, sourceOf(one, dictionary, sources), losses);
     }),
   );
@@ -46,6 +47,12 @@ export function encodeOtlp(parts: readonly PartColumns[], losses?: Losses): Uint
 /** For when the encoded bytes are done with: the memory of large ones does not stay until the next. */
 export function releaseOtlpOutput(): void {
   output.release();
+}
+
+function countEdited({ otlp, edited }: Columns, losses: Losses): void {
+  if (!otlp?.observations) return;
+  losses.add('edited_unknown_field', otlp.unknownFields);
+  if (edited) losses.add('edited_original_payload', otlp.types.filter(({ payload }) => payload).length);
 }
 
 function sourceOf(

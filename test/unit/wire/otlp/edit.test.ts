@@ -5,17 +5,28 @@ import fc from 'fast-check';
 import type { Columns } from '../../../../src/model/columns/columns.ts';
 import frames from '../../../../src/processors/frames/stage.ts';
 import labels from '../../../../src/processors/labels/stage.ts';
-import { editOtlp } from '../../../../src/wire/otlp/edit.ts';
+import { Losses } from '../../../../src/wire/convert/losses.ts';
+import { decodeOtlp } from '../../../../src/wire/otlp/decode.ts';
+import { encodeOtlp } from '../../../../src/wire/otlp/encode.ts';
 import { skeletonOf } from '../../../../src/wire/otlp/skeleton.ts';
 import { capture, noCorpus, request, STRINGS } from '../../../kit/otlp.ts';
 import { madeRequest } from '../../../kit/otlp-made.ts';
 import { treeOf } from '../../../kit/otlp-tree.ts';
 import { bytes, number, text } from '../../../kit/protobuf.ts';
 
-const parts = (raw: Uint8Array) => skeletonOf(raw).parts.map(({ attributes }, part) => ({ part, attributes }));
+/** What a worker makes of a request: nothing where nothing changed. */
 const edited = (raw: Uint8Array, edit: (columns: Columns) => boolean) => {
-  const { bytes: written, losses } = editOtlp(raw, parts(raw), edit);
-  return { written: written && Buffer.from(written), losses };
+  const losses = new Losses();
+  let changed = false;
+  const parts = skeletonOf(raw).parts.map(({ attributes }, part) => ({
+    attributes,
+    columns: decodeOtlp(raw, part).filter(columns => {
+      const keep = edit(columns);
+      changed ||= !keep || columns.edited;
+      return keep;
+    }),
+  }));
+  return { written: changed ? Buffer.from(encodeOtlp(parts, losses)) : undefined, losses: losses.list() };
 };
 // biome-ignore lint/suspicious/noExplicitAny: a tree of plain values
 type Tree = any;
