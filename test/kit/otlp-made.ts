@@ -198,6 +198,7 @@ function write(made: Made): Uint8Array {
           ...(references ? [{ keyStrindex: 1 % made.strings.length, value: { stringValueStrindex: 1 } }] : []),
         ],
         droppedAttributesCount: at,
+        entityRefs: at === 1 ? [{ type: 'host', idKeys: ['host.id'] }] : [],
       },
       schemaUrl: at === 1 ? 'https://schema' : '',
       scopeProfiles: scopes.map(({ name, attribute: value, profiles }) => ({

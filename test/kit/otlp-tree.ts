@@ -1,35 +1,8 @@
-// What an OTLP request says, by an independent decoder (protobufjs with the schema below, nothing of src), every reference resolved.
-import protobuf from 'protobufjs';
-
-const { root } = protobuf.parse(`syntax = "proto3";
-message Request { repeated ResourceProfiles resource_profiles = 1; Dictionary dictionary = 2; }
-message Dictionary { repeated Mapping mapping_table = 1; repeated Location location_table = 2; repeated Function function_table = 3;
-  repeated Link link_table = 4; repeated string string_table = 5; repeated KeyValueAndUnit attribute_table = 6; repeated Stack stack_table = 7; }
-message ResourceProfiles { Resource resource = 1; repeated ScopeProfiles scope_profiles = 2; string schema_url = 3; }
-message Resource { repeated KeyValue attributes = 1; uint32 dropped_attributes_count = 2; }
-message ScopeProfiles { Scope scope = 1; repeated Profile profiles = 2; string schema_url = 3; }
-message Scope { string name = 1; string version = 2; repeated KeyValue attributes = 3; uint32 dropped_attributes_count = 4; }
-message Profile { ValueType sample_type = 1; repeated Sample samples = 2; fixed64 time_unix_nano = 3; uint64 duration_nano = 4;
-  ValueType period_type = 5; int64 period = 6; bytes profile_id = 7; uint32 dropped_attributes_count = 8;
-  string original_payload_format = 9; bytes original_payload = 10; repeated int32 attribute_indices = 11; }
-message Sample { int32 stack_index = 1; repeated int32 attribute_indices = 2; int32 link_index = 3; repeated int64 values = 4;
-  repeated fixed64 timestamps_unix_nano = 5; }
-message Stack { repeated int32 location_indices = 1; }
-message Location { int32 mapping_index = 1; uint64 address = 2; repeated Line lines = 3; repeated int32 attribute_indices = 4; }
-message Line { int32 function_index = 1; int64 line = 2; int64 column = 3; }
-message Function { int32 name_strindex = 1; int32 system_name_strindex = 2; int32 filename_strindex = 3; int64 start_line = 4; }
-message Mapping { uint64 memory_start = 1; uint64 memory_limit = 2; uint64 file_offset = 3; int32 filename_strindex = 4; repeated int32 attribute_indices = 5; }
-message Link { bytes trace_id = 1; bytes span_id = 2; }
-message ValueType { int32 type_strindex = 1; int32 unit_strindex = 2; }
-message KeyValueAndUnit { int32 key_strindex = 1; AnyValue value = 2; int32 unit_strindex = 3; }
-message KeyValue { string key = 1; AnyValue value = 2; int32 key_strindex = 3; }
-message AnyValue { oneof value { string string_value = 1; bool bool_value = 2; int64 int_value = 3; double double_value = 4; ArrayValue array_value = 5;
-  KeyValueList kvlist_value = 6; bytes bytes_value = 7; int32 string_value_strindex = 8; } }
-message ArrayValue { repeated AnyValue values = 1; }
-message KeyValueList { repeated KeyValue values = 1; }`);
+// What an OTLP request says, by an independent decoder (protobufjs, nothing of src), every reference resolved.
+import { PROTO } from './otlp-proto.ts';
 
 /** ExportProfilesServiceRequest of OTLP 1.10, by reflection. */
-export const requestProto = root.lookupType('Request');
+export const requestProto = PROTO.profiles;
 
 // biome-ignore lint/suspicious/noExplicitAny: messages by reflection
 type Message = any;
@@ -154,6 +127,7 @@ export function treeOf(request: Uint8Array): OtlpTree {
   const resources = decoded.resourceProfiles.map((found: Message) => ({
     attributes: (found.resource?.attributes ?? []).map(pair),
     dropped: found.resource?.droppedAttributesCount ?? 0,
+    entities: found.resource?.entityRefs ?? [],
     schemaUrl: found.schemaUrl,
     scopes: found.scopeProfiles.map((scope: Message) => ({
       name: scope.scope?.name ?? '',

@@ -46,6 +46,8 @@ export class OtlpFields {
   /** Of the resource. */
   schemaUrl = 0;
   resourceDroppedAttributes = 0;
+  /** Fields of the resource beside its attributes and their count, as they came: entities. */
+  resourceFields: Uint8Array[] = [];
   /** Attributes of mappings and locations that pprof has no field for. */
   mappingAttributes = 0;
   locationAttributes = 0;

@@ -74,6 +74,12 @@ export const LOSSES = {
     item: 'scope',
     sentence: 'Name, version and attributes of the instrumentation scope, other than the `pprof.scope.*` ones.',
   },
+  otlp_resource_field: {
+    from: 'otlp',
+    to: 'pprof',
+    item: 'field',
+    sentence: 'What a resource says beside its attributes: references to entities.',
+  },
   otlp_schema_url: {
     from: 'otlp',
     to: 'pprof',

@@ -35,6 +35,7 @@ function countOfResource(groups: readonly Columns[], losses: Losses): void {
   const [first] = groups;
   if (first?.otlp?.schemaUrl) losses.add('otlp_schema_url');
   if (first?.otlp?.resourceDroppedAttributes) losses.add('otlp_dropped_attributes');
+  losses.add('otlp_resource_field', first?.otlp?.resourceFields.length ?? 0);
   let before = -1;
   for (const { otlp, labels, strings } of groups) {
     const scope = otlp!.scope!;

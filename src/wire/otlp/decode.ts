@@ -193,11 +193,15 @@ class GroupDecoder {
     const { resource, schemaUrl } = this.#part;
     this.#otlp.schemaUrl = this.#row(schemaUrl);
     const reader = new Reader(this.#source.bytes, resource?.start ?? 0, resource?.end ?? 0);
-    while (reader.next()) {
+    for (let from = reader.at; reader.next(); from = reader.at) {
       if (reader.field === RESOURCE.droppedAttributesCount && reader.type === 0) {
         reader.varint();
         this.#otlp.resourceDroppedAttributes = reader.lo;
-      } else reader.skip();
+        continue;
+      }
+      reader.skip();
+      if (reader.field !== RESOURCE.attributes)
+        this.#otlp.resourceFields.push(this.#source.bytes.subarray(from, reader.at));
     }
   }
 

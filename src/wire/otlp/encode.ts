@@ -82,6 +82,7 @@ function writePart(attributes: Attributes, encoders: readonly ProfileEncoder[]):
   }
   const resource = [...attributes].map(([key, value]) => bytesField(RESOURCE.attributes, writeKeyValue(key, value)));
   writeCount(RESOURCE.droppedAttributesCount, otlp?.resourceDroppedAttributes ?? 0, resource);
+  resource.push(...(otlp?.resourceFields ?? []));
   writeBytes(bytesField(RESOURCE_PROFILES.resource, Buffer.concat(resource)));
   output.head(0x0a, before);
 }
