@@ -146,3 +146,21 @@ test('what is redacted is nowhere: names, attributes of mappings and locations, 
   assert.equal(samplesOf(written!).length, 1);
   assert.deepEqual(losses, [{ reason: 'edited_original_payload', items: 1 }]);
 });
+
+test('a value of another kind that is hashed or renamed leaves as text or under its new key', () => {
+  const attribute = bytes(6, [
+    ...number(1, 4),
+    ...bytes(2, bytes(5, [...bytes(1, text(1, 'secret')), ...bytes(1, number(2, 1))])),
+  ]);
+  const tables = bytes(2, [...STRINGS.flatMap(one => text(5, one)), ...bytes(6, []), ...attribute, ...bytes(7, [])]);
+  const raw = request(bytes(2, [...bytes(2, [1]), ...bytes(4, [5])]), tables);
+  const run = (...actions: Parameters<typeof labels>[0]['actions']) => {
+    const stage = labels({ actions });
+    return edited(raw, columns => stage({ attributes: new Map() }, columns).keep).written!;
+  };
+  const hashed = run({ action: 'hash', key: 'host.name', match: 'secret' });
+  assert.ok(!hashed.includes('secret'));
+  assert.match(samplesOf(hashed)[0].attributes[0], /^\["host.name","[^"]+",""\]$/);
+  const renamed = run({ action: 'rename', key: 'host.name', to: 'node' });
+  assert.deepEqual(samplesOf(renamed)[0].attributes, ['["node",["secret",true],""]']);
+});
