@@ -2,7 +2,7 @@ import type { Columns } from '../../model/columns/columns.ts';
 import { TIMES, VALUES } from '../../model/columns/observations.ts';
 import type { OtlpFields } from '../../model/columns/otlp-fields.ts';
 import { decodeOtlp } from '../otlp/decode.ts';
-import { encodePprof } from '../pprof/encode.ts';
+import { encodePprof, releaseOutput } from '../pprof/encode.ts';
 import { linksToLabels } from './links.ts';
 import { type Loss, Losses } from './losses.ts';
 
@@ -27,6 +27,7 @@ export function otlpToPprof(
     columns.edited = true;
     return new Uint8Array(encodePprof(columns));
   });
+  releaseOutput();
   return { profiles, losses: losses.list() };
 }
 

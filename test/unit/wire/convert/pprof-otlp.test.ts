@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { otlpToPprof } from '../../../../src/wire/convert/otlp-to-pprof.ts';
 import { pprofToOtlp } from '../../../../src/wire/convert/pprof-to-otlp.ts';
+import { decodePprof } from '../../../../src/wire/pprof/decode.ts';
 import { made } from '../../../kit/made.ts';
 import { byProtobufjs, profileProto } from '../../../kit/oracles.ts';
 import { treeOf } from '../../../kit/otlp-tree.ts';
@@ -250,6 +251,12 @@ test('profile n is part n, over one dictionary', () => {
     [[['at', { int: '0' }]], [['at', { int: '1' }]]],
   );
   assert.deepEqual([tree.orphans, tree.duplicates], [[], []]);
+  const byAndBy = pprofToOtlp(
+    raws.map((raw, at) => ({ attributes: new Map([['at', BigInt(at)]]), raw, receivedMs: RECEIVED_MS })),
+    decodePprof(raws[0]!).heldBytes + 100,
+  );
+  assert.notDeepEqual(new Uint8Array(byAndBy.bytes), request, 'merged, so that rows stand in another order');
+  assert.deepEqual(treeOf(byAndBy.bytes), tree, 'also where they do not fit decoded at once');
   for (const [at, raw] of raws.entries())
     assert.deepEqual(meaning(byProtobufjs(otlpToPprof(request, at).profiles[0]!)), meaning(byProtobufjs(raw)));
 });
