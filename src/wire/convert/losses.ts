@@ -195,7 +195,7 @@ export const NORMALISED: readonly { readonly where: string; readonly sentence: s
   {
     where: 'OTLP → pprof',
     sentence:
-      'Profiles of one scope with equal time, duration, period and attributes become one pprof; their samples are joined by stack, attributes and link, and are 0 in the types where they have no value.',
+      'Profiles of one scope with equal time, duration, period and attributes become one pprof, unless a type would come twice; their samples are joined by stack, attributes and link, and are 0 in the types where they have no value.',
   },
   {
     where: 'OTLP → pprof',

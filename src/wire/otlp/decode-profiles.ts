@@ -204,18 +204,28 @@ function valueType(source: SourceDictionary, header: Header, { start, end }: Ran
   return found;
 }
 
-/** Profiles that are the sample types of one: those of equal time, duration, period and attributes, in their order. */
-export function grouped(profiles: readonly Header[]): Header[][] {
-  const groups = new Map<string, Header[]>();
+/**
+ * Profiles that are the sample types of one: those of equal time, duration, period and attributes, in their order.
+ * @param isOne whether their scope says that they were one profile: only then one type may come twice
+ */
+export function grouped(profiles: readonly Header[], isOne: boolean): Header[][] {
+  const groups: Header[][] = [];
+  /** The group that a profile of these facts would join. */
+  const open = new Map<string, { readonly headers: Header[]; readonly types: Set<string> }>();
   for (const header of profiles) {
     const { timeNanos, durationNanos, periodType, period, attributes, droppedAttributes } = header;
     const kind = periodType ? `${periodType.type} ${periodType.unit}` : '';
     const rows = [...attributes].sort((one, other) => one - other);
     const key = `${timeNanos} ${durationNanos} ${period} ${droppedAttributes} ${kind} ${rows}`;
-    const group = groups.get(key);
-    if (group && group.length < MAX_SAMPLE_TYPES) group.push(header);
-    else if (group) groups.set(`${key} ${groups.size}`, group).set(key, [header]);
-    else groups.set(key, [header]);
+    const type = `${header.type} ${header.unit}`;
+    let group = open.get(key);
+    if (!group || group.headers.length === MAX_SAMPLE_TYPES || (!isOne && group.types.has(type))) {
+      group = { headers: [], types: new Set() };
+      groups.push(group.headers);
+      open.set(key, group);
+    }
+    group.types.add(type);
+    group.headers.push(header);
   }
-  return [...groups.values()];
+  return groups;
 }

@@ -42,7 +42,9 @@ export function decodeOtlp(request: Uint8Array, part: number, maxBytes = MAX_DEC
     return growingWithin(maxBytes, () => {
       const found = readPart(source, starts.items[part]!, ends.items[part]!);
       return found.scopes.flatMap((scope, index) =>
-        grouped(scope.profiles).map((group, at) => new GroupDecoder(source, found, index).read(scope, group, at === 0)),
+        grouped(scope.profiles, isOneProfile(source, scope)).map((group, at) =>
+          new GroupDecoder(source, found, index).read(scope, group, at === 0),
+        ),
       );
     });
   } catch (error) {
@@ -54,6 +56,23 @@ export function decodeOtlp(request: Uint8Array, part: number, maxBytes = MAX_DEC
 /** How many ResourceProfiles a request has. @throws DecodeError */
 export function partsOf(request: Uint8Array): number {
   return sourceDictionary(request).parts.count;
+}
+
+/** Whether the Profiles of a scope were the sample types of one profile: whoever took it apart wrote their order. */
+function isOneProfile({ bytes, stringAt }: SourceDictionary, { scope, profiles }: ScopeSource): boolean {
+  if (!scope || profiles.length < 2) return false;
+  const reader = new Reader(bytes, scope.start, scope.end);
+  while (reader.next()) {
+    if (reader.field !== SCOPE.attributes) {
+      reader.skip();
+      continue;
+    }
+    const outer = reader.enter();
+    const [key, value] = readKeyValue(reader, stringAt);
+    reader.leave(outer);
+    if (key === SAMPLE_TYPE_ORDER) return orderIn(value, profiles.length) !== undefined;
+  }
+  return false;
 }
 
 class GroupDecoder {

@@ -116,7 +116,7 @@ test('order and default of the types are restored from the scope', () => {
   assert.deepEqual(types({ name: 'agent', attributes: [named] }).losses, [{ reason: 'otlp_scope', items: 1 }]);
 });
 
-test('profiles that differ in time, duration, period or attributes stay apart', () => {
+test('profiles that differ in time, duration, period or attributes stay apart, and those of one type', () => {
   const request = written({
     attributes: [['a', { stringValue: 'x' }]],
     profiles: [
@@ -125,13 +125,14 @@ test('profiles that differ in time, duration, period or attributes stay apart', 
       { more: { durationNano: 1 } },
       { more: { period: 2 } },
       { more: { attributeIndices: [1] } },
+      { type: 'other' },
       {},
     ],
   });
   const { profiles, losses } = otlpToPprof(request, 0);
   assert.deepEqual(
     profiles.map(raw => scanPprof(raw).types.length),
-    [2, 1, 1, 1, 1],
+    [2, 1, 1, 1, 1, 1],
   );
   assert.deepEqual(losses, [{ reason: 'otlp_profile_attribute', items: 1 }]);
 });
