@@ -10,8 +10,9 @@ const PROFILE_SAMPLES = 2;
 /** What one request has shown so far. A verdict once given stays: the first decisive hit wins. */
 interface Signs {
   hasDictionary: boolean;
-  /** Rows of the attribute table. */
+  /** Rows of the attribute table, and of the link table. */
   attributes: number;
+  links: number;
   /** Of the fields of Profile: 1.8, or one that dropped its comments. */
   profile: '1.8' | '1.9+' | undefined;
   /** Of the fields of Sample: as up to 1.9, or as from 1.10 on. */
@@ -44,6 +45,7 @@ export function wireVersionOf(bytes: Uint8Array, asked: 'auto' | WireVersion): W
   const signs: Signs = {
     hasDictionary: false,
     attributes: 0,
+    links: 0,
     profile: undefined,
     sample: undefined,
     marks: undefined,
@@ -94,14 +96,26 @@ function readDictionary(bytes: Uint8Array, signs: Signs): void {
     }
     signs.hasDictionary = true;
     const outer = reader.enter();
-    each(reader, DICTIONARY.attributeTable, () => {
-      signs.attributes++;
-      while (reader.next()) {
-        // A common KeyValue, with its key in place.
-        if (reader.field === 1 && reader.type === BYTES) throw unsupported('1.7 or older');
-        reader.skip();
-      }
-    });
+    readTables(reader, signs);
+    reader.leave(outer);
+  }
+}
+
+function readTables(reader: Reader, signs: Signs): void {
+  while (reader.next()) {
+    const { field } = reader;
+    if (field === DICTIONARY.linkTable) signs.links++;
+    if (field !== DICTIONARY.attributeTable) {
+      reader.skip();
+      continue;
+    }
+    const outer = reader.enter();
+    signs.attributes++;
+    while (reader.next()) {
+      // A common KeyValue, with its key in place.
+      if (reader.field === 1 && reader.type === BYTES) throw unsupported('1.7 or older');
+      reader.skip();
+    }
     reader.leave(outer);
   }
 }
@@ -137,10 +151,19 @@ function readSample(reader: Reader, signs: Signs): void {
   const { at: start, end } = reader;
   let seen = 0;
   let timestamps = 0;
+  /** Field 4 as a number: a link of 1.9, or a value of 1.10 that is not packed, which Java's agent writes. */
+  let number = -1;
   while (reader.next()) {
     const { field, type } = reader;
     if (field < 8) seen |= 1 << field;
-    if ((field === 3 && type === BYTES) || (field === 4 && type === VARINT)) signs.sample ??= '1.9-';
+    if (field === 4 && type === VARINT) {
+      // A second one can be no link.
+      const before = number;
+      reader.varint();
+      number = before >= 0 || reader.hi !== 0 ? Number.MAX_SAFE_INTEGER : reader.lo;
+      continue;
+    }
+    if (field === 3 && type === BYTES) signs.sample ??= '1.9-';
     if ((field === 3 && type === VARINT) || (field === 4 && type === BYTES)) signs.sample ??= '1.10+';
     const from = reader.at;
     if (field === 5 && type === FIXED64) timestamps++;
@@ -148,6 +171,8 @@ function readSample(reader: Reader, signs: Signs): void {
     if (field === 5 && type === BYTES) timestamps += lengthFrom(reader, from) / 8;
   }
   const has = (field: number) => (seen & (1 << field)) !== 0;
+  // A link that is not in its table is none, nor can a sample of 1.9 do without values and timestamps.
+  if (number >= 0) signs.sample ??= number >= Math.max(1, signs.links) || !(has(2) || has(5)) ? '1.10+' : '1.9-';
   if (signs.sample || !has(2) || has(3) || has(4)) return;
   // In 1.10 it would have neither a value nor a timestamp.
   if (!has(5)) signs.sample = '1.9-';

@@ -1,11 +1,14 @@
 // OTLP → pprof: what pprof has a field for arrives there, what it has none for is counted; and back.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { LOSSES, type Loss } from '../../../../src/wire/convert/losses.ts';
 import { otlpToPprof } from '../../../../src/wire/convert/otlp-to-pprof.ts';
 import { pprofToOtlp } from '../../../../src/wire/convert/pprof-to-otlp.ts';
+import { wireVersionOf } from '../../../../src/wire/otlp/version.ts';
 import { scanPprof } from '../../../../src/wire/pprof/scan.ts';
+import { corpusDir, recordings } from '../../../kit/corpus.ts';
 import { byProtobufjs } from '../../../kit/oracles.ts';
 import { CURRENT, capture, noCorpus } from '../../../kit/otlp.ts';
 import { madeRequest } from '../../../kit/otlp-made.ts';
@@ -293,6 +296,29 @@ test('real captures become sound pprof with the sums they had', { skip: noCorpus
     'ebpf-profile.v1_10.pb': 189n,
     'java-async-wall.v1_10.pb': 26246n,
   });
+});
+
+test('what the Java agent sends over OTLP, values that are not packed, is 1.10 and has the sums of the manifest', () => {
+  interface Facts {
+    readonly resourceProfiles: { readonly profiles: { readonly sum: string; readonly samples: number }[] }[];
+  }
+  const sent = recordings().filter(({ path }) => path === '/v1development/profiles');
+  for (const { file, body, headers, parts } of sent) {
+    const gzipped = headers.some(([name, value]) => name.toLowerCase() === 'content-encoding' && value === 'gzip');
+    const request = gzipped ? gunzipSync(body) : body;
+    assert.equal(wireVersionOf(request, 'auto'), '1.10', file);
+    const facts = parts[0]!.facts as unknown as Facts;
+    for (const [part, { profiles }] of facts.resourceProfiles.entries())
+      assert.deepEqual(
+        otlpToPprof(request, part).profiles.map(raw => {
+          const { types, samples } = scanPprof(raw);
+          return [String(types[0]!.total), samples];
+        }),
+        profiles.map(({ sum, samples }) => [sum, samples]),
+        file,
+      );
+  }
+  if (corpusDir) assert.ok(sent.length >= 3, `${sent.length} recordings`);
 });
 
 test('whatever a request holds, its pprof is sound, and every loss is in the table', () => {
