@@ -21,16 +21,19 @@ export interface Client {
   prepare(): Promise<Command>;
 }
 
-/** The SDK for Go, compiled; versions are pinned in go/go.mod. */
+/** Builds the Go program in this folder; versions are pinned in its go.mod. @returns the executable */
+export async function builtGo(folder: string): Promise<string> {
+  const file = join(cache, `${folder}-app`);
+  await mkdir(cache, { recursive: true });
+  await run('go', ['build', '-o', file, '.'], { cwd: join(here, folder) });
+  return file;
+}
+
+/** The SDK for Go, compiled. */
 const go: Client = {
   name: 'go',
   needs: 'go',
-  async prepare() {
-    const file = join(cache, 'go-app');
-    await mkdir(cache, { recursive: true });
-    await run('go', ['build', '-o', file, '.'], { cwd: join(here, 'go') });
-    return { file, args: [] };
-  },
+  prepare: async () => ({ file: await builtGo('go'), args: [] }),
 };
 
 /** The SDK for Python, in a venv of its own; the version is pinned in python/requirements.txt. */

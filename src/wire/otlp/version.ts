@@ -12,8 +12,9 @@ interface Signs {
   /** Only whether it is too old is asked: samples are passed over. */
   readonly onlyAge: boolean;
   hasDictionary: boolean;
-  /** Rows of the attribute table. */
+  /** Rows of the attribute table, and of the link table. */
   attributes: number;
+  links: number;
   /** Of the fields of Profile: 1.8, or one that dropped its comments. */
   profile: '1.8' | '1.9+' | undefined;
   /** Of the fields of Sample: as up to 1.9, or as from 1.10 on. */
@@ -46,6 +47,7 @@ export function wireVersionOf(bytes: Uint8Array, asked: 'auto' | WireVersion): W
     onlyAge: asked !== 'auto',
     hasDictionary: false,
     attributes: 0,
+    links: 0,
     profile: undefined,
     sample: undefined,
     marks: undefined,
@@ -97,14 +99,26 @@ function readDictionary(bytes: Uint8Array, signs: Signs): void {
     }
     signs.hasDictionary = true;
     const outer = reader.enter();
-    each(reader, DICTIONARY.attributeTable, () => {
-      signs.attributes++;
-      while (reader.next()) {
-        // A common KeyValue, with its key in place.
-        if (reader.field === 1 && reader.type === BYTES) throw unsupported('1.7 or older');
-        reader.skip();
-      }
-    });
+    readTables(reader, signs);
+    reader.leave(outer);
+  }
+}
+
+function readTables(reader: Reader, signs: Signs): void {
+  while (reader.next()) {
+    const { field } = reader;
+    if (field === DICTIONARY.linkTable) signs.links++;
+    if (field !== DICTIONARY.attributeTable) {
+      reader.skip();
+      continue;
+    }
+    const outer = reader.enter();
+    signs.attributes++;
+    while (reader.next()) {
+      // A common KeyValue, with its key in place.
+      if (reader.field === 1 && reader.type === BYTES) throw unsupported('1.7 or older');
+      reader.skip();
+    }
     reader.leave(outer);
   }
 }
@@ -136,25 +150,45 @@ function profileSign(field: number, type: number): Signs['profile'] {
   return (field === 8 && type === VARINT) || (field === 9 && type === BYTES) ? '1.9+' : undefined;
 }
 
+/** A sample that can be read in one way only decides; not every writer packs a list of one. */
 function readSample(reader: Reader, signs: Signs): void {
   const { at: start, end } = reader;
   let seen = 0;
+  let packed = 0;
   let timestamps = 0;
+  /** Field 4 as a number: a link of 1.9, or a value of 1.10 that is not packed, which Java's agent writes. */
+  let number = -1;
   while (reader.next()) {
     const { field, type } = reader;
-    if (field < 8) seen |= 1 << field;
-    if ((field === 3 && type === BYTES) || (field === 4 && type === VARINT)) signs.sample ??= '1.9-';
-    if ((field === 3 && type === VARINT) || (field === 4 && type === BYTES)) signs.sample ??= '1.10+';
+    if (field < 8) {
+      seen |= 1 << field;
+      if (type === BYTES) packed |= 1 << field;
+    }
+    if (field === 4 && type === VARINT) {
+      // A second one can be no link.
+      const before = number;
+      reader.varint();
+      number = before >= 0 || reader.hi !== 0 ? Number.MAX_SAFE_INTEGER : reader.lo;
+      continue;
+    }
     const from = reader.at;
     if (field === 5 && type === FIXED64) timestamps++;
     reader.skip();
     if (field === 5 && type === BYTES) timestamps += lengthFrom(reader, from) / 8;
   }
-  const has = (field: number) => (seen & (1 << field)) !== 0;
-  if (signs.sample || !has(2) || has(3) || has(4)) return;
-  // In 1.10 it would have neither a value nor a timestamp.
-  if (!has(5)) signs.sample = '1.9-';
-  else weigh(reader, start, end, timestamps, signs);
+  if (signs.sample) return;
+  const has = (field: number, among = seen) => (among & (1 << field)) !== 0;
+  if (has(3, packed)) signs.sample = '1.9-';
+  else if (has(4, packed)) signs.sample = '1.10+';
+  else if (number >= 0) {
+    // A link is a row of its table, and stands beside packed values or beside timestamps alone.
+    const isLink = number < Math.max(1, signs.links) && !has(3) && (has(2) ? has(2, packed) : has(5));
+    signs.sample = isLink ? '1.9-' : '1.10+';
+  } else if (has(2) && !has(5)) {
+    // In 1.10 it would have neither a value nor a timestamp.
+    signs.sample = '1.9-';
+  } else if (has(3)) signs.sample = '1.10+';
+  else if (has(2)) weigh(reader, start, end, timestamps, signs);
 }
 
 /** Length of the content of the field that ends here and whose length stands at `from`. */

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { DecodeError } from '../../../../src/wire/decode-error.ts';
 import { commentsLost, relayout } from '../../../../src/wire/otlp/relayout.ts';
 import { type WireVersion, wireVersionOf } from '../../../../src/wire/otlp/version.ts';
-import { malformed } from '../../../kit/corpus.ts';
+import { malformed, recordings } from '../../../kit/corpus.ts';
 import { CURRENT, capture, dictionary, noCorpus, request } from '../../../kit/otlp.ts';
 import { bytes, number, text, varint } from '../../../kit/protobuf.ts';
 
@@ -61,6 +62,21 @@ const table: [what: string, raw: Buffer, verdict: WireVersion | { refused: RegEx
   ['Profile 8 LEN and old samples', request([...bytes(8, [1]), ...sample(packed(2, 5), packed(3, 1))]), '1.8'],
   ['Sample 3 LEN', request([...id, ...sample(packed(2, 1), packed(3, 1))]), '1.9'],
   ['Sample 4 VARINT', request(sample(packed(2, 1), number(4, 0))), '1.9'],
+  ['Sample 4 VARINT beside timestamps only', request(sample(fixed(5, 1), number(4, 0))), '1.9'],
+  [
+    'the same, as small as a link, with an attribute that is not packed',
+    request(sample(number(2, 1), number(4, 0)), five),
+    '1.10',
+  ],
+  ['the same with a link', request(sample(number(3, 1), number(4, 5))), '1.10'],
+  [
+    'Sample 2 and 3 VARINT, value and attribute that are not packed',
+    request(sample(number(2, 5), number(3, 1))),
+    '1.9',
+  ],
+  ['Sample 4 VARINT alone, a value that is not packed', request(sample(number(1, 0), number(4, 0))), '1.10'],
+  ['Sample 4 VARINT beyond the link table', request(sample(packed(2, 1), number(4, 7))), '1.10'],
+  ['Sample 4 VARINT twice', request(sample(packed(2, 1), number(4, 0), number(4, 0))), '1.10'],
   ['Sample 3 VARINT', request(sample(packed(2, 1), number(3, 1), fixed(5, 1))), '1.10'],
   ['Sample 4 LEN', request(sample(packed(2, 0), packed(4, 1))), '1.10'],
   ['Sample of 1 and 2', request(sample(packed(2, 1)), five), '1.9'],
@@ -129,6 +145,10 @@ test('one capture in three layouts: told apart, and each written from each', { s
 
 test('captures of other senders are what they are', { skip: noCorpus }, () => {
   for (const name of CURRENT) assert.equal(wireVersionOf(capture(name), 'auto'), '1.10', name);
+  // The Java agent does not pack a single value.
+  const java = recordings().filter(({ path }) => path === '/v1development/profiles');
+  assert.ok(java.length > 0);
+  for (const { file, body } of java) assert.equal(wireVersionOf(gunzipSync(body), 'auto'), '1.10', file);
   const framed = capture('ebpf-k8s.v1_8.framed.bin');
   let at = 0;
   for (const name of ['ebpf-k8s-1.v1_10.pb', 'ebpf-k8s-2.v1_10.pb']) {
