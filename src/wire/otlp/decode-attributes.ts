@@ -62,13 +62,14 @@ export class AttributeDecoder {
     this.#source = source;
   }
 
-  /** The row of columns for a row of the string table. @throws DecodeError bad_reference, bad_string */
+  /** The row of columns for a row of the string table; 0 for every one that is empty. @throws DecodeError bad_reference, bad_string */
   string(row: number): number {
     if (row === 0) return 0;
     const { strings } = this.#source;
     const known = strings.known(row);
     if (known !== 0) return known;
     checkRow(row, strings, 'a string');
+    if (strings.starts.items[row] === strings.ends.items[row]) return 0;
     const became = this.range(strings.starts.items[row]!, strings.ends.items[row]!);
     strings.set(row, became);
     return became;
@@ -117,7 +118,8 @@ export class AttributeDecoder {
       } else if (field === ANY_VALUE.stringStrindex && reader.type === 0) {
         const row = rowIn(reader);
         checkRow(row, source.strings, 'a string');
-        if (reader.at === value.length) return this.#label(key, row === 0 ? this.range(0, 0) : this.string(row), unit);
+        // Text in row 0 would be no text.
+        if (reader.at === value.length) return this.#label(key, this.string(row) || this.range(0, 0), unit);
       }
     }
     return this.#rare(key, unit, value);
