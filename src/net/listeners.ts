@@ -1,7 +1,8 @@
 import type { Clock, Component, Instrument, Listen, Logger, Memory, Meter, Protocol } from '../api/index.ts';
 import { Arriving } from './arriving.ts';
 import { addressOf, isLoopback, parseEndpoint } from './endpoint.ts';
-import { type Binding, bindingOf, type PortError, PortServer } from './server.ts';
+import { type Binding, bindingOf } from './routing.ts';
+import { type PortError, PortServer } from './server.ts';
 
 /** A body that brings no byte for this long is given up, ms. */
 const STALL_MS = 30_000;

@@ -1,12 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import type { Instrument, Listen, Logger, Protocol, Request, Response, Route } from '../api/index.ts';
+import type { Instrument, Listen, Logger, Response } from '../api/index.ts';
+import type { AcceptedRequest, Accepting, Answer, Connection } from './accepting.ts';
 import type { Arriving } from './arriving.ts';
-import { authorization, authorized, challenge } from './auth.ts';
+import { authorized, challenge } from './auth.ts';
 import { parseEndpoint } from './endpoint.ts';
-import { AcceptedConnection, type AcceptedRequest, type Accepting } from './http1/accepted.ts';
+import { AcceptedConnection } from './http1/accepted.ts';
 import type { RequestHead } from './http1/head.ts';
+import { Http2Connection } from './http2/connection.ts';
+import { DEFAULT_KEEPALIVE } from './keepalive.ts';
+import { PortRequest } from './port-request.ts';
+import { type Binding, findRoute } from './routing.ts';
 
 /** How often connections that do not move are looked for, ms. */
 const SWEEP_MS = 1000;
@@ -27,16 +32,6 @@ export class PortError extends Error {
   }
 }
 
-/** One protocol of one owner on a port. */
-export interface Binding {
-  readonly owner: string;
-  readonly protocol: Protocol;
-  readonly at: Listen;
-  readonly expected: (() => string) | undefined;
-  inFlight: number;
-  idle: (() => void) | undefined;
-}
-
 export interface ServerParts {
   readonly arriving: Arriving;
   readonly log: Logger;
@@ -50,11 +45,12 @@ export class PortServer implements Accepting {
   readonly endpoint: string;
   readonly arriving: Arriving;
   readonly stallMs: number;
+  readonly keepalive = DEFAULT_KEEPALIVE;
   bindings: readonly Binding[] = [];
   closing = false;
   readonly #of: ServerParts;
   readonly #server: Server;
-  readonly #connections = new Set<AcceptedConnection>();
+  readonly #connections = new Set<Connection>();
   readonly #sweep: NodeJS.Timeout;
 
   constructor(at: Listen, of: ServerParts) {
@@ -62,8 +58,9 @@ export class PortServer implements Accepting {
     this.arriving = of.arriving;
     this.stallMs = of.stallMs;
     this.#of = of;
-    const accept = (socket: Socket) => {
+    const accept = (socket: Socket & { alpnProtocol?: string | false | null }) => {
       if (this.closing) socket.destroy();
+      else if (socket.alpnProtocol === 'h2') this.#connections.add(new Http2Connection(socket, this));
       else this.#connections.add(new AcceptedConnection(socket, this));
     };
     this.#server = at.tls
@@ -71,7 +68,7 @@ export class PortServer implements Accepting {
           {
             allowHalfOpen: true,
             handshakeTimeout: HANDSHAKE_MS,
-            ALPNProtocols: ['http/1.1'],
+            ALPNProtocols: ['h2', 'http/1.1'],
             cert: readFileSync(at.tls.cert_file),
             key: readFileSync(at.tls.key_file),
             ...(at.tls.client_ca_file !== undefined && {
@@ -138,7 +135,7 @@ export class PortServer implements Accepting {
     clearInterval(this.#sweep);
     this.closing = true;
     this.#server.close();
-    for (const connection of this.#connections) if (connection.idle) connection.destroy();
+    for (const connection of this.#connections) connection.drain();
     if (this.#connections.size === 0) return;
     const drained = Promise.withResolvers<void>();
     this.#drained = drained.resolve;
@@ -150,7 +147,12 @@ export class PortServer implements Accepting {
   }
   #drained: (() => void) | undefined;
 
-  gone(connection: AcceptedConnection): void {
+  became(old: Connection, next: Connection): void {
+    this.#connections.delete(old);
+    this.#connections.add(next);
+  }
+
+  gone(connection: Connection): void {
     this.#connections.delete(connection);
     if (this.#connections.size === 0) this.#drained?.();
   }
@@ -164,9 +166,9 @@ export class PortServer implements Accepting {
     this.#of.log.error('answer could not be written, this is a bug', { error: error as Error, stack: true });
   }
 
-  async serve(accepted: AcceptedRequest): Promise<Response> {
+  async serve(accepted: AcceptedRequest): Promise<Answer> {
     const { head } = accepted;
-    const found = this.#route(head.path, head.method);
+    const found = findRoute(this.bindings, head.path, head.method);
     if ('status' in found) return this.#counted('none', found);
     const { binding, route } = found;
     const protocol = binding.protocol.name;
@@ -192,27 +194,6 @@ export class PortServer implements Accepting {
     return response;
   }
 
-  #route(path: string, method: string): { binding: Binding; route: Route } | Response {
-    const asked = method === 'HEAD' ? 'GET' : method;
-    const allowed = new Set<string>();
-    for (const binding of this.bindings) {
-      for (const route of binding.protocol.routes) {
-        if (route.path[0] === '*' ? !path.endsWith(route.path.slice(1)) : path !== route.path) continue;
-        if (route.method === asked) return { binding, route };
-        allowed.add(route.method);
-      }
-    }
-    const headers = { 'content-type': 'text/plain; charset=utf-8' };
-    if (allowed.size > 0) {
-      const allow = [...allowed].join(', ');
-      return { status: 405, headers: { ...headers, allow }, body: `method not allowed here, use ${allow}\n` };
-    }
-    const paths = new Set(
-      this.bindings.flatMap(({ protocol }) => protocol.routes.map(route => `${route.method} ${route.path}`)),
-    );
-    return { status: 404, headers, body: `nothing is served at this path; here are:\n${[...paths].join('\n')}\n` };
-  }
-
   #unauthorized({ at, expected }: Binding, { headers }: RequestHead): Response | undefined {
     if (!at.auth || !expected || authorized(expected(), headers.authorization)) return undefined;
     return {
@@ -221,48 +202,4 @@ export class PortServer implements Accepting {
       body: '{"code":"unauthenticated","message":"missing or wrong credentials"}',
     };
   }
-}
-
-/** A request as components see it. */
-class PortRequest implements Request {
-  readonly #accepted: AcceptedRequest;
-  #abort: AbortController | undefined;
-
-  constructor(accepted: AcceptedRequest) {
-    this.#accepted = accepted;
-  }
-
-  get method(): string {
-    return this.#accepted.head.method;
-  }
-  get path(): string {
-    return this.#accepted.head.path;
-  }
-  get query(): string {
-    return this.#accepted.head.query;
-  }
-  get headers(): Request['headers'] {
-    return this.#accepted.head.headers;
-  }
-  get remote(): string {
-    return this.#accepted.remote;
-  }
-  readonly framing = 'plain';
-  /** Made on first use: most requests are answered before anybody asks. */
-  get abort(): AbortSignal {
-    if (!this.#abort) {
-      const abort = new AbortController();
-      this.#abort = abort;
-      this.#accepted.onGone(() => abort.abort());
-    }
-    return this.#abort.signal;
-  }
-  read(options: Parameters<Request['read']>[0]): ReturnType<Request['read']> {
-    return this.#accepted.body.read(options);
-  }
-}
-
-/** What a binding needs beside the component's own protocol. */
-export function bindingOf(owner: string, at: Listen, protocol: Protocol): Binding {
-  return { owner, at, protocol, expected: authorization(at.auth), inFlight: 0, idle: undefined };
 }
