@@ -46,6 +46,8 @@ export interface BodyProblem {
     | 'unsupported_encoding'
     | 'body_timeout'
     | 'body_aborted'
+    /** Of a call of gRPC or gRPC-Web: not exactly one message. */
+    | 'malformed_message'
     | 'memory_limit';
   readonly message: string;
   readonly retryAfterMs?: number;

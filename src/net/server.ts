@@ -12,6 +12,9 @@ import { Http2Connection } from './http2/connection.ts';
 import { DEFAULT_KEEPALIVE } from './keepalive.ts';
 import { PortRequest } from './port-request.ts';
 import { type Binding, findRoute } from './routing.ts';
+import { RpcCall } from './rpc/call.ts';
+import { rpcKindOf } from './rpc/kind.ts';
+import { RPC } from './rpc/status.ts';
 
 /** How often connections that do not move are looked for, ms. */
 const SWEEP_MS = 1000;
@@ -167,15 +170,24 @@ export class PortServer implements Accepting {
   }
 
   async serve(accepted: AcceptedRequest): Promise<Answer> {
+    const kind = rpcKindOf(accepted);
+    if (!kind) return this.#respond(accepted, undefined);
+    if ('status' in kind) return this.#counted('none', kind);
+    const call = new RpcCall(accepted, kind);
+    return call.answer(await this.#respond(accepted, call));
+  }
+
+  async #respond(accepted: AcceptedRequest, call: RpcCall | undefined): Promise<Response> {
     const { head } = accepted;
     const found = findRoute(this.bindings, head.path, head.method);
+    if (call && ('status' in found || !found.route.rpc)) return this.#counted('none', unknownMethod(head));
     if ('status' in found) return this.#counted('none', found);
     const { binding, route } = found;
     const protocol = binding.protocol.name;
     binding.inFlight++;
     try {
-      const refused = this.#unauthorized(binding, head);
-      return this.#counted(protocol, refused ?? (await route.handle(new PortRequest(accepted))));
+      const refused = this.#unauthorized(binding, head) ?? call?.refused;
+      return this.#counted(protocol, refused ?? (await route.handle(call ?? new PortRequest(accepted, 'plain'))));
     } catch (error) {
       this.#of.bugs.record(1);
       this.#of.log.error('request handler threw, this is a bug', { protocol, error: error as Error, stack: true });
@@ -202,4 +214,9 @@ export class PortServer implements Accepting {
       body: '{"code":"unauthenticated","message":"missing or wrong credentials"}',
     };
   }
+}
+
+function unknownMethod({ path }: RequestHead): Response {
+  const message = `no gRPC method ${path} is served here`;
+  return { status: 404, rpc: { code: RPC.unimplemented, message } };
 }

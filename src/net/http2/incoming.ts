@@ -67,7 +67,8 @@ export class IncomingStream implements AcceptedRequest {
     const fields: Record<string, string | number> = { ':status': status };
     for (const name in headers) fields[name] = sayable(name, headers[name]!);
     const length = lengthOf(body);
-    if (!trailers && status !== 204) fields['content-length'] = length;
+    // The last frame says where it ends; the length is for who shows how far it is.
+    if (length > 0 && !trailers) fields['content-length'] = length;
     this.#answeredMs = performance.now();
     if (trailers) {
       stream.once('wantTrailers', () => stream.sendTrailers(trailers));
