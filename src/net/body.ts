@@ -4,6 +4,7 @@ import type { Encoding } from '../model/payload.ts';
 import { DecodeError } from '../wire/decode-error.ts';
 import { inflate } from '../wire/inflate.ts';
 import type { Arriving } from './arriving.ts';
+import { CODINGS, undo } from './coding.ts';
 import type { RequestHead } from './http1/head.ts';
 
 /** First slab of a body that has not come whole, bytes. */
@@ -23,14 +24,6 @@ const NO_BYTES = Buffer.alloc(0);
 const MEMORY_RETRY_AFTER_MS = 1000;
 /** What is read and thrown away of a body that was refused, bytes, so that the sender hears the answer instead of a reset. */
 export const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
-
-/** Names of Content-Encoding and grpc-encoding. */
-export const CODINGS: Readonly<Record<string, Encoding>> = {
-  identity: 'identity',
-  gzip: 'gzip',
-  'x-gzip': 'gzip',
-  zstd: 'zstd',
-};
 
 const problem = (reason: BodyProblem['reason'], message: string): BodyProblem => ({ kind: 'problem', reason, message });
 const tooLarge = (maxBytes: number) => problem('body_too_large', `the body is longer than ${maxBytes} bytes`);
@@ -119,7 +112,16 @@ export class BodyReader implements Content {
       if (this.reading) await settled.promise;
     }
     if (this.#outcome) return this.#outcome;
-    return this.#body(this.#slab?.bytes.subarray(0, this.#used) ?? NO_BYTES, CODINGS[this.#coding]!, options);
+    const bytes = this.#slab?.bytes.subarray(0, this.#used) ?? NO_BYTES;
+    const coding = CODINGS[this.#coding]!;
+    if (coding !== 'deflate' && coding !== 'snappy') return this.#body(bytes, coding, options);
+    try {
+      const { slab, length: size } = await undo(coding, bytes, options.maxInflatedBytes, this.#arriving.memory);
+      this.#slabs.push(slab);
+      return this.#body(slab.bytes.subarray(0, size), 'identity', options);
+    } catch (error) {
+      return problemOf(error);
+    }
   }
 
   /** The content lies in frames. Said before anything of it has come. */
@@ -238,12 +240,7 @@ export class BodyReader implements Content {
         return this.#body(slab.bytes.subarray(0, plain.length), 'identity', options);
       });
     } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      const { reason, message, retryAfterMs } = error;
-      return {
-        ...problem(reason as BodyProblem['reason'], message),
-        ...(retryAfterMs !== undefined && { retryAfterMs }),
-      };
+      return problemOf(error);
     }
   }
 
@@ -286,4 +283,13 @@ export class BodyReader implements Content {
     this.#settle = undefined;
     settle?.(outcome);
   }
+}
+
+function problemOf(error: unknown): BodyProblem {
+  if (!(error instanceof DecodeError)) throw error;
+  const { reason, message, retryAfterMs } = error;
+  return {
+    ...problem(reason as BodyProblem['reason'], message),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
 }

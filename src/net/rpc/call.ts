@@ -1,6 +1,6 @@
 import type { BodyProblem, Request, Response } from '../../api/index.ts';
 import type { AcceptedRequest, Answer } from '../accepting.ts';
-import { CODINGS } from '../body.ts';
+import { CODINGS } from '../coding.ts';
 import { PortRequest } from '../port-request.ts';
 import { MessageFraming, PREFIX_BYTES } from './framing.ts';
 import type { RpcKind } from './kind.ts';

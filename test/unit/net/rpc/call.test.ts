@@ -1,14 +1,16 @@
 // Unary gRPC as grpc-js speaks it, and what it does not say: frames cut anywhere, gRPC-Web, statuses.
 import assert from 'node:assert/strict';
 import { connect as connectHttp2 } from 'node:http2';
+import { createRequire } from 'node:module';
 import { type TestContext, test } from 'node:test';
-import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import * as grpc from '@grpc/grpc-js';
 import { type Listen, type Protocol, type Request, type Response, Secret } from '../../../../src/api/index.ts';
 import { Listeners } from '../../../../src/net/listeners.ts';
 import { readRpcStatus } from '../../../../src/wire/otlp/response.ts';
 import { SlabPool } from '../../../../src/workers/slabs.ts';
 
+const { compress } = createRequire(import.meta.url)('snappyjs') as { compress(bytes: Buffer): Buffer };
 const LIMITS = { maxBytes: 100_000, maxInflatedBytes: 1_000_000 };
 const same = (bytes: Buffer) => bytes;
 
@@ -223,6 +225,8 @@ test('every encoding is undone; one that is named and not used is not', async t 
   for (const [name, bytes] of [
     ['gzip', gzipSync(text)],
     ['zstd', zstdCompressSync(text)],
+    ['deflate', deflateSync(text)],
+    ['snappy', compress(Buffer.from(text))],
   ] as const) {
     assert.equal((await raw(port, [frame(bytes, 1)], { 'grpc-encoding': name })).body, frame(text).toString('latin1'));
     assert.equal((await raw(port, [frame(text)], { 'grpc-encoding': name })).body, frame(text).toString('latin1'));
