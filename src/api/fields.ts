@@ -140,8 +140,16 @@ export const serverTls = () =>
         .string()
         .optional()
         .describe('PEM of the authorities whose clients are let in; a certificate is then required.'),
+      min_version: z.enum(['1.2', '1.3']).default('1.2').describe('Lowest version of TLS that is spoken.'),
+      reload_interval: duration()
+        .prefault('10s')
+        .describe('How soon changed files are noticed and used for new connections; 0 reads them once.'),
     })
     .describe('Serve over TLS.');
+type WholeServerTls = z.output<ReturnType<typeof serverTls>>;
+/** What code hands in may leave to `net` what has a default. */
+export type ServerTls = Omit<WholeServerTls, 'min_version' | 'reload_interval'> &
+  Partial<Pick<WholeServerTls, 'min_version' | 'reload_interval'>>;
 export const clientTls = () =>
   z
     .strictObject({
@@ -163,7 +171,7 @@ export const listen = (endpoint: string) => ({
 });
 export interface Listen {
   readonly endpoint: string;
-  readonly tls?: z.output<ReturnType<typeof serverTls>> | undefined;
+  readonly tls?: ServerTls | undefined;
   readonly auth?: Auth | undefined;
 }
 

@@ -20,7 +20,7 @@ export type {
   StageFactory,
 } from './factory.ts';
 export { exporter, extension, processor, receiver, stage } from './factory.ts';
-export type { Auth, Listen, OutboxConfig } from './fields.ts';
+export type { Auth, Listen, OutboxConfig, ServerTls } from './fields.ts';
 export * as fields from './fields.ts';
 export { Secret } from './fields.ts';
 export type { Clock, Health, Host, Instrument, Logger, Meter, MetricLabels, MetricOptions } from './host.ts';

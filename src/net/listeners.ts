@@ -31,6 +31,7 @@ export class Listeners {
   readonly #log: Logger;
   readonly #requests: Instrument;
   readonly #bugs: Instrument;
+  readonly #reloads: Instrument;
   readonly #stallMs: number;
 
   constructor(of: { memory: Memory; log: Logger; meter: Meter; clock?: Clock; stallMs?: number }) {
@@ -42,6 +43,10 @@ export class Listeners {
       labels: ['protocol', 'code'],
     });
     this.#bugs = of.meter.counter('flamegate_internal_errors_total', { help: 'Exceptions on the data path: bugs.' });
+    this.#reloads = of.meter.counter('flamegate_tls_reloads_total', {
+      help: 'Changes of certificate files of a port, by whether they could be used.',
+      labels: ['outcome'],
+    });
   }
 
   /** A protocol on a port: start opens or joins the port, stop waits for its requests and leaves. */
@@ -91,6 +96,7 @@ export class Listeners {
         log: this.#log,
         requests: this.#requests,
         bugs: this.#bugs,
+        reloads: this.#reloads,
         stallMs: this.#stallMs,
       });
       port = { server, address, tls, stack: [], opened: Promise.resolve(), over: [] };

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Instrument, Listen, Logger, Response } from '../api/index.ts';
 import type { AcceptedRequest, Accepting, Answer, Connection } from './accepting.ts';
 import type { Arriving } from './arriving.ts';
@@ -15,11 +14,10 @@ import { type Binding, findRoute } from './routing.ts';
 import { RpcCall } from './rpc/call.ts';
 import { rpcKindOf } from './rpc/kind.ts';
 import { RPC } from './rpc/status.ts';
+import { Certificates } from './server-tls.ts';
 
 /** How often connections that do not move are looked for, ms. */
 const SWEEP_MS = 1000;
-/** Time for a TLS handshake, ms. */
-const HANDSHAKE_MS = 10_000;
 /** Connections that may wait to be accepted; the system's own bound is often 4096. */
 const BACKLOG = 4096;
 
@@ -40,6 +38,8 @@ export interface ServerParts {
   readonly log: Logger;
   readonly requests: Instrument;
   readonly bugs: Instrument;
+  /** Changes of certificate files. */
+  readonly reloads: Instrument;
   readonly stallMs: number;
 }
 
@@ -53,6 +53,7 @@ export class PortServer implements Accepting {
   closing = false;
   readonly #of: ServerParts;
   readonly #server: Server;
+  readonly #certificates: Certificates | undefined;
   readonly #connections = new Set<Connection>();
   readonly #sweep: NodeJS.Timeout;
 
@@ -66,22 +67,13 @@ export class PortServer implements Accepting {
       else if (socket.alpnProtocol === 'h2') this.#connections.add(new Http2Connection(socket, this));
       else this.#connections.add(new AcceptedConnection(socket, this));
     };
-    this.#server = at.tls
-      ? createTlsServer(
-          {
-            allowHalfOpen: true,
-            handshakeTimeout: HANDSHAKE_MS,
-            ALPNProtocols: ['h2', 'http/1.1'],
-            cert: readFileSync(at.tls.cert_file),
-            key: readFileSync(at.tls.key_file),
-            ...(at.tls.client_ca_file !== undefined && {
-              ca: readFileSync(at.tls.client_ca_file),
-              requestCert: true,
-              rejectUnauthorized: true,
-            }),
-          },
-          accept,
-        )
+    try {
+      this.#certificates = at.tls && new Certificates(at.tls);
+    } catch (error) {
+      throw new PortError(at.endpoint, error as Error);
+    }
+    this.#server = this.#certificates
+      ? createTlsServer({ ...this.#certificates.options, allowHalfOpen: true }, accept)
       : // Paused, so that nothing is read before the connection has its own reader.
         createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
     this.#server.on('error', error => {
@@ -93,8 +85,24 @@ export class PortServer implements Accepting {
       const sinceMs = Math.min(nowMs - sweptMs, 2 * SWEEP_MS);
       sweptMs = nowMs;
       for (const connection of this.#connections) connection.sweep(nowMs, sinceMs);
+      void this.#refreshCertificates(nowMs);
     }, SWEEP_MS);
     this.#sweep.unref();
+  }
+
+  async #refreshCertificates(nowMs: number): Promise<void> {
+    const { endpoint } = this;
+    try {
+      if (!(await this.#certificates?.refresh(this.#server as TlsServer, nowMs))) return;
+      this.#of.reloads.record(1, { outcome: 'taken' });
+      this.#of.log.info('certificates read again', { endpoint });
+    } catch (error) {
+      this.#of.reloads.record(1, { outcome: 'failed' });
+      this.#of.log.error('changed certificates cannot be used, the old ones go on', {
+        endpoint,
+        error: error as Error,
+      });
+    }
   }
 
   get address(): { host: string; port: number } | undefined {
