@@ -1,12 +1,9 @@
+import type { Listen } from '../api/index.ts';
 import type { Keepalive } from './accepting.ts';
 
 const MINUTE_MS = 60_000;
 
-/**
- * Clients of HTTP/2 keep a connection without limit, and each costs some ten KB: without a request for five minutes it is closed, so
- * that those who left without a word are gone too. Age has no bound unless a load balancer in front needs one; `time` and `timeout`
- * are what gRPC has everywhere.
- */
+/** Where no configuration says otherwise; `fields.keepalive` gives the reasons. */
 export const DEFAULT_KEEPALIVE: Keepalive = {
   maxIdleMs: 5 * MINUTE_MS,
   maxAgeMs: 0,
@@ -14,3 +11,16 @@ export const DEFAULT_KEEPALIVE: Keepalive = {
   timeMs: 120 * MINUTE_MS,
   timeoutMs: 20_000,
 };
+
+export function keepaliveOf({ keepalive }: Listen): Keepalive | undefined {
+  const parameters = keepalive?.server_parameters;
+  return (
+    parameters && {
+      maxIdleMs: parameters.max_connection_idle,
+      maxAgeMs: parameters.max_connection_age,
+      maxAgeGraceMs: parameters.max_connection_age_grace,
+      timeMs: parameters.time,
+      timeoutMs: parameters.timeout,
+    }
+  );
+}

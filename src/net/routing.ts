@@ -1,5 +1,7 @@
 import type { Listen, Protocol, Response, Route } from '../api/index.ts';
+import type { Keepalive } from './accepting.ts';
 import { authorization } from './auth.ts';
+import { keepaliveOf } from './keepalive.ts';
 
 /** One protocol of one owner on a port. */
 export interface Binding {
@@ -7,13 +9,22 @@ export interface Binding {
   readonly protocol: Protocol;
   readonly at: Listen;
   readonly expected: (() => string) | undefined;
+  readonly keepalive: Keepalive | undefined;
   inFlight: number;
   idle: (() => void) | undefined;
 }
 
 /** What a binding needs beside the component's own protocol. */
 export function bindingOf(owner: string, at: Listen, protocol: Protocol): Binding {
-  return { owner, at, protocol, expected: authorization(at.auth), inFlight: 0, idle: undefined };
+  return {
+    owner,
+    at,
+    protocol,
+    expected: authorization(at.auth),
+    keepalive: keepaliveOf(at),
+    inFlight: 0,
+    idle: undefined,
+  };
 }
 
 /** The route of a request, or what it hears when there is none. Routes are tried in the order in which protocols were bound. */

@@ -1,9 +1,10 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Instrument, Listen, Logger, Response } from '../api/index.ts';
-import type { AcceptedRequest, Accepting, Answer, Connection } from './accepting.ts';
+import type { AcceptedRequest, Accepting, Answer, Connection, Keepalive } from './accepting.ts';
 import type { Arriving } from './arriving.ts';
 import { authorized, challenge } from './auth.ts';
+import { preflight, shared } from './cors.ts';
 import { parseEndpoint } from './endpoint.ts';
 import { AcceptedConnection } from './http1/accepted.ts';
 import type { RequestHead } from './http1/head.ts';
@@ -48,7 +49,6 @@ export class PortServer implements Accepting {
   readonly endpoint: string;
   readonly arriving: Arriving;
   readonly stallMs: number;
-  readonly keepalive = DEFAULT_KEEPALIVE;
   bindings: readonly Binding[] = [];
   closing = false;
   readonly #of: ServerParts;
@@ -88,6 +88,10 @@ export class PortServer implements Accepting {
       void this.#refreshCertificates(nowMs);
     }, SWEEP_MS);
     this.#sweep.unref();
+  }
+
+  get keepalive(): Keepalive {
+    return this.bindings.find(({ keepalive }) => keepalive)?.keepalive ?? DEFAULT_KEEPALIVE;
   }
 
   async #refreshCertificates(nowMs: number): Promise<void> {
@@ -189,13 +193,15 @@ export class PortServer implements Accepting {
     const { head } = accepted;
     const found = findRoute(this.bindings, head.path, head.method);
     if (call && ('status' in found || !found.route.rpc)) return this.#counted('none', unknownMethod(head));
-    if ('status' in found) return this.#counted('none', found);
+    if ('status' in found) return this.#counted('none', preflight(this.bindings, head) ?? found);
     const { binding, route } = found;
     const protocol = binding.protocol.name;
     binding.inFlight++;
     try {
       const refused = this.#unauthorized(binding, head) ?? call?.refused;
-      return this.#counted(protocol, refused ?? (await route.handle(call ?? new PortRequest(accepted, 'plain'))));
+      const response = refused ?? (await route.handle(call ?? new PortRequest(accepted, 'plain')));
+      const { cors } = binding.protocol;
+      return this.#counted(protocol, cors ? shared(response, cors, head.headers.origin) : response);
     } catch (error) {
       this.#of.bugs.record(1);
       this.#of.log.error('request handler threw, this is a bug', { protocol, error: error as Error, stack: true });
