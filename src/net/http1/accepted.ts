@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Response } from '../../api/index.ts';
 import type { Accepting, Connection } from '../accepting.ts';
 import { MAX_DISCARD_BYTES } from '../body.ts';
-import { Http2Connection } from '../http2/connection.ts';
+import { Http2Connection, PREFACE_HEAD } from '../http2/connection.ts';
 import { Chunked } from './chunked.ts';
 import { HeadError, parseRequestHead, type RequestHead } from './head.ts';
 import { Incoming } from './incoming.ts';
@@ -19,12 +19,6 @@ const KEEP_ALIVE_MS = 120_000;
 const MAX_HELD_BYTES = 64 * 1024;
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
-
-/**
- * What a connection of HTTP/2 begins with is made to look like a head (RFC 9113 section 3.4): this one, and a body that the other
- * reader checks.
- */
-const HTTP2_HEAD = 'PRI * HTTP/2.0';
 
 /** `moved`: the connection speaks HTTP/2 and is another's. */
 type Phase = 'head' | 'body' | 'answer' | 'closing' | 'moved';
@@ -164,7 +158,7 @@ export class AcceptedConnection implements Connection {
   }
 
   #begin(text: string): void {
-    if (text === HTTP2_HEAD && this.#first) {
+    if (text === PREFACE_HEAD && this.#first) {
       this.#phase = 'moved';
       return;
     }
@@ -285,10 +279,9 @@ export class AcceptedConnection implements Connection {
 
   /** @param rest what has come behind the head */
   #moveToHttp2(rest: Buffer): void {
-    const socket = this.#socket;
-    socket.off('error', this.#onError).off('end', this.#onEnd).off('close', this.#onClose);
-    unread(socket, Buffer.concat([Buffer.from(HTTP2_HEAD), HEAD_END, rest]));
-    this.#of.became(this, new Http2Connection(socket, this.#of));
+    this.#socket.off('error', this.#onError).off('end', this.#onEnd).off('close', this.#onClose);
+    unread(this.#socket, Buffer.concat([Buffer.from(PREFACE_HEAD), HEAD_END, rest]));
+    this.#of.became(this, new Http2Connection(this.#socket, this.#of));
   }
 
   readonly #onError = (): void => {

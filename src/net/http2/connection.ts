@@ -12,6 +12,8 @@ import { requestHead } from './head.ts';
 import { IncomingStream } from './incoming.ts';
 import { CONNECTION_WINDOW_BYTES, SESSION_OPTIONS } from './limits.ts';
 
+/** What a connection begins with is made to look like a head of HTTP/1.1 (RFC 9113 section 3.4); what it goes on with, node:http2 checks. */
+export const PREFACE_HEAD = 'PRI * HTTP/2.0';
 /** By how much connections differ in how old they get, so that not all come back at once. */
 const AGE_SPREAD = 0.1;
 const nothing = () => {};

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
 import type { Listen, Request, Response } from '../../../../src/api/index.ts';
 import { MAX_CONCURRENT_STREAMS } from '../../../../src/net/http2/limits.ts';
 import { Listeners } from '../../../../src/net/listeners.ts';
@@ -317,6 +318,62 @@ test('limits: requests under way, header fields, and requests taken back in a ro
   await until(() => ended);
   assert.ok(codes.length - before < 2000, `${codes.length - before} requests were begun`);
 });
+
+test('floods of pings and settings end the connection that sends them', async t => {
+  const { port, session } = await rig(t);
+  const opening = Buffer.concat([Buffer.from(PREFACE), SETTINGS]);
+  const ping = Buffer.from([0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  for (const flood of [ping, SETTINGS]) {
+    const many = Buffer.concat(Array.from({ length: 5000 }, () => flood));
+    await talk(port, [opening, ...Array.from({ length: 20 }, () => many)]);
+  }
+  assert.equal((await ask(session(), '/x', 'on')).text, 'on');
+});
+
+test('any bytes behind the preface, and requests that were tampered with, leave the port working and hold no memory', async t => {
+  const { port, session, memory, bugs } = await rig(t);
+  const recorded = await recordedRequest(port);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof(
+        fc.uint8Array({ maxLength: 300 }).map(bytes => Buffer.concat([Buffer.from(PREFACE), bytes])),
+        fc
+          .array(fc.record({ at: fc.nat(recorded.length - 1), byte: fc.nat(255) }), { minLength: 1, maxLength: 4 })
+          .map(changes => {
+            const bytes = Buffer.from(recorded);
+            for (const { at, byte } of changes) bytes[at] = byte;
+            return bytes;
+          }),
+        fc.nat(recorded.length).map(end => recorded.subarray(0, end)),
+      ),
+      async bytes => void (await talk(port, [bytes], true)),
+    ),
+    { numRuns: 150 },
+  );
+  assert.equal((await ask(session(), '/x', 'on')).text, 'on');
+  await until(() => memory.usage.heldBytes === 0);
+  assert.deepEqual(bugs, []);
+});
+
+/** What node:http2 sends for one POST. */
+async function recordedRequest(port: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  const relay = createServer(near => {
+    const far = connect(port, '127.0.0.1');
+    near.on('data', bytes => {
+      parts.push(bytes);
+      far.write(bytes);
+    });
+    far.pipe(near);
+    near.on('close', () => far.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const client = connectHttp2(`http://127.0.0.1:${(relay.address() as AddressInfo).port}`);
+  assert.equal((await ask(client, '/x?a', 'a body of some length', { 'x-more': 'header' })).status, 200);
+  client.destroy();
+  relay.close();
+  return Buffer.concat(parts);
+}
 
 async function until(done: () => boolean): Promise<void> {
   for (let n = 0; n < 1000 && !done(); n++) await new Promise(resolve => setTimeout(resolve, 5));
