@@ -19,7 +19,6 @@ const KEEP_ALIVE_MS = 120_000;
 const MAX_HELD_BYTES = 64 * 1024;
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
-
 /** `moved`: the connection speaks HTTP/2 and is another's. */
 type Phase = 'head' | 'body' | 'answer' | 'closing' | 'moved';
 
@@ -284,9 +283,7 @@ export class AcceptedConnection implements Connection {
     this.#of.became(this, new Http2Connection(this.#socket, this.#of));
   }
 
-  readonly #onError = (): void => {
-    this.#socket.destroy();
-  };
+  readonly #onError = (): unknown => this.#socket.destroy();
 
   /** The sender has closed its side: after a whole request it still waits for the answer. */
   readonly #onEnd = (): void => {

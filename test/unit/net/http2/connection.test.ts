@@ -133,6 +133,7 @@ test('one port speaks both; a route does not know which', async t => {
   assert.deepEqual([first.status, await first.text(), first.headers.get('x-path')], [200, 'body', '/a/x']);
   assert.equal((await ask(client, '/x?host')).text, `127.0.0.1:${port}`);
   assert.equal((await ask(client, '/nowhere', '')).status, 404);
+  assert.equal((await answerOf(client.request({ ':path': '*', ':method': 'OPTIONS' }))).status, 400);
   assert.equal((await ask(client, '/x?empty')).status, 204);
   assert.equal((await ask(client, '/x', '')).text, '');
   const head = await answerOf(client.request({ ':path': '/x?host', ':method': 'HEAD' }));
