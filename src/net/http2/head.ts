@@ -18,7 +18,8 @@ export function requestHead(fields: IncomingHttpHeaders): RequestHead {
     const value = fields[name];
     headers[name] = typeof value === 'string' ? value : value?.join(', ');
   }
-  headers.host ??= fields[':authority'];
+  // It counts, whatever Host says (RFC 9113 section 8.3.1).
+  if (fields[':authority'] !== undefined) headers.host = fields[':authority'];
   const path = escaped(target);
   const mark = path.indexOf('?');
   const length = headers['content-length'];

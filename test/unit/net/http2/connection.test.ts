@@ -251,6 +251,16 @@ test('a body that stops coming is given up', async t => {
   assert.equal(memory.usage.heldBytes, 0);
 });
 
+test('who does not read its answer is cut off', async t => {
+  const { port } = await rig(t, { stallMs: 500 });
+  const client = connectHttp2(`http://127.0.0.1:${port}`, { settings: { initialWindowSize: 0 } });
+  t.after(() => client.destroy());
+  const stream = client.request({ ':path': '/x', ':method': 'POST' });
+  const answer = answerOf(stream);
+  stream.end('body');
+  assert.deepEqual([(await answer).text, stream.rstCode], ['', constants.NGHTTP2_CANCEL]);
+});
+
 test('an answer that cannot be written is a bug that is counted, and a 500', async t => {
   const { session, bugs } = await rig(t);
   assert.equal((await ask(session(), '/x?broken')).status, 500);
