@@ -118,7 +118,8 @@ export class Listeners {
       protocol: binding.protocol.name,
       owner: binding.owner,
     });
-    if (!isLoopback(parseEndpoint(endpoint).host) && !binding.at.auth)
+    const { auth, tls: secure } = binding.at;
+    if (!isLoopback(parseEndpoint(endpoint).host) && !auth && secure?.client_ca_file === undefined)
       this.#log.warn('listening beyond loopback without auth', { endpoint, owner: binding.owner });
   }
 
