@@ -140,8 +140,16 @@ export const serverTls = () =>
         .string()
         .optional()
         .describe('PEM of the authorities whose clients are let in; a certificate is then required.'),
+      min_version: z.enum(['1.2', '1.3']).default('1.2').describe('Lowest version of TLS that is spoken.'),
+      reload_interval: duration()
+        .prefault('10s')
+        .describe('How soon changed files are noticed and used for new connections; 0 reads them once.'),
     })
     .describe('Serve over TLS.');
+type WholeServerTls = z.output<ReturnType<typeof serverTls>>;
+/** What code hands in may leave to `net` what has a default. */
+export type ServerTls = Omit<WholeServerTls, 'min_version' | 'reload_interval'> &
+  Partial<Pick<WholeServerTls, 'min_version' | 'reload_interval'>>;
 export const clientTls = () =>
   z
     .strictObject({
@@ -153,6 +161,54 @@ export const clientTls = () =>
     })
     .describe('TLS settings towards an https:// endpoint.');
 
+/** Of HTTP/2, as on the Collector's configgrpc. Zeros there mean gRPC's defaults, of which the first three are "never". */
+export const keepalive = () =>
+  z
+    .strictObject({
+      server_parameters: z
+        .strictObject({
+          max_connection_idle: duration()
+            .prefault('5m')
+            .describe(
+              'Close connections that had no request for so long, so that senders that vanished do not add up; 0 never does.',
+            ),
+          max_connection_age: duration()
+            .prefault('0')
+            .describe('Have senders connect anew after about so long, for balancers in front; 0 never does.'),
+          max_connection_age_grace: duration()
+            .prefault('0')
+            .describe('How long requests may go on after that; 0 waits for all of them.'),
+          time: duration().prefault('2h').describe('Ask for a sign of life after so long without one; 0 never does.'),
+          timeout: duration().prefault('20s').describe('Close the connection when none comes within this time.'),
+        })
+        .prefault({})
+        .describe('What this end does.'),
+    })
+    .describe('How long connections of HTTP/2 are kept.');
+
+/** The Collector's keys of confighttp. */
+export const cors = () =>
+  z
+    .strictObject({
+      allowed_origins: z
+        .array(z.string())
+        .default([])
+        .describe(
+          'Sites whose pages may send here: `https://example.com`, `https://*.example.com`, or `*`; none turns it off.',
+        ),
+      allowed_headers: z
+        .array(z.string())
+        .default([])
+        .describe('Request headers that pages may set beside the usual ones; `*` allows any.'),
+      exposed_headers: z.array(z.string()).default([]).describe('Response headers that pages may read.'),
+      max_age: z
+        .int()
+        .min(0)
+        .default(0)
+        .describe('How long a browser need not ask again, seconds; 0 leaves it to the browser.'),
+    })
+    .describe('Requests from pages of other sites (CORS).');
+
 /** The keys of everything that listens. Spread into the component's strictObject with its own default address. */
 export const listen = (endpoint: string) => ({
   endpoint: address()
@@ -163,8 +219,10 @@ export const listen = (endpoint: string) => ({
 });
 export interface Listen {
   readonly endpoint: string;
-  readonly tls?: z.output<ReturnType<typeof serverTls>> | undefined;
+  readonly tls?: ServerTls | undefined;
   readonly auth?: Auth | undefined;
+  /** Of a port that several share, what the first of them says that says anything. */
+  readonly keepalive?: z.output<ReturnType<typeof keepalive>> | undefined;
 }
 
 /** The keys of everything that calls a store over HTTP. `timeout` is the pipeline's (see outbox). */

@@ -48,6 +48,8 @@ export interface BodyProblem {
     | 'unsupported_encoding'
     | 'body_timeout'
     | 'body_aborted'
+    /** Of a call of gRPC or gRPC-Web: not exactly one message. */
+    | 'malformed_message'
     | 'memory_limit';
   readonly message: string;
   readonly retryAfterMs?: number;
@@ -78,6 +80,19 @@ export interface Route {
 export interface Protocol {
   readonly name: string;
   readonly routes: readonly Route[];
+  /** Pages of which sites may call it; `net` answers what browsers ask beforehand. Absent, or without origins: none. */
+  readonly cors?: Cors | undefined;
+}
+
+/** As `fields.cors` configures it. */
+export interface Cors {
+  /** `https://example.com`, `https://*.example.com`, or `*` for all, which then send no credentials. */
+  readonly allowed_origins: readonly string[];
+  /** Request headers beside those that Connect, gRPC-Web and OTLP need; `*` for any. */
+  readonly allowed_headers: readonly string[];
+  readonly exposed_headers: readonly string[];
+  /** How long a browser need not ask again, seconds; 0 leaves it to the browser. */
+  readonly max_age: number;
 }
 
 /** A header's name and value, RFC 9110 sections 5.1 and 5.5; anything else would end the line. */

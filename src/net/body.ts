@@ -4,6 +4,7 @@ import type { Encoding } from '../model/payload.ts';
 import { DecodeError } from '../wire/decode-error.ts';
 import { inflate } from '../wire/inflate.ts';
 import type { Arriving } from './arriving.ts';
+import { CODINGS, undo } from './coding.ts';
 import type { RequestHead } from './http1/head.ts';
 
 /** First slab of a body that has not come whole, bytes. */
@@ -24,8 +25,6 @@ const MEMORY_RETRY_AFTER_MS = 1000;
 /** What is read and thrown away of a body that was refused, bytes, so that the sender hears the answer instead of a reset. */
 export const MAX_DISCARD_BYTES = 64 * 1024 * 1024;
 
-const ENCODINGS: Record<string, Encoding> = { identity: 'identity', gzip: 'gzip', 'x-gzip': 'gzip', zstd: 'zstd' };
-
 const problem = (reason: BodyProblem['reason'], message: string): BodyProblem => ({ kind: 'problem', reason, message });
 const tooLarge = (maxBytes: number) => problem('body_too_large', `the body is longer than ${maxBytes} bytes`);
 const noMemory: BodyProblem = {
@@ -41,9 +40,27 @@ export interface BodySource {
   giveUp(): void;
 }
 
+/** Undoes what lies around the content of a body, in bytes that come in pieces cut anywhere. */
+export interface Framing {
+  take(bytes: Buffer, from: number, to: number, content: Content): void;
+  /** What is wrong if nothing more comes. */
+  end(): BodyProblem | undefined;
+}
+
+/** Who takes the content. */
+export interface Content {
+  /** @param length bytes @param coding name of a Content-Encoding */
+  begin(length: number, coding: string): void;
+  data(bytes: Buffer, from: number, to: number): void;
+  fail(problem: BodyProblem): void;
+}
+
 /** Reads one request's body into slabs, and lets go of all of them at the end. The connection pushes bytes while they are `wanted`. */
-export class BodyReader {
-  readonly #head: Pick<RequestHead, 'headers' | 'length'>;
+export class BodyReader implements Content {
+  /** Bytes of the content, as far as known. */
+  #length: number | undefined;
+  #coding: string;
+  #framing: Framing | undefined;
   readonly #arriving: Arriving;
   readonly #source: BodySource;
   readonly #slabs: Slab[] = [];
@@ -64,7 +81,8 @@ export class BodyReader {
   #waitedMs = 0;
 
   constructor(head: Pick<RequestHead, 'headers' | 'length'>, arriving: Arriving, source: BodySource) {
-    this.#head = head;
+    this.#length = head.length;
+    this.#coding = head.headers['content-encoding']?.toLowerCase() || 'identity';
     this.#arriving = arriving;
     this.#source = source;
   }
@@ -80,17 +98,9 @@ export class BodyReader {
   }
 
   async read(options: ReadOptions): Promise<Body | BodyProblem> {
-    const { headers, length } = this.#head;
-    const name = headers['content-encoding']?.toLowerCase() || 'identity';
-    const encoding = ENCODINGS[name];
-    if (!encoding)
-      return this.#unread(
-        problem('unsupported_encoding', `content-encoding must be one of: ${Object.keys(ENCODINGS).join(', ')}`),
-      );
-    if (length !== undefined && length > options.maxBytes) return this.#unread(tooLarge(options.maxBytes));
-    // Whether there is room now is asked as bytes come: queues that give way for it should not do so for a promise.
-    if ((length ?? FIRST_BYTES) > this.#arriving.memory.usage.budgetBytes) return this.#unread(noMemory);
     this.#maxBytes = options.maxBytes;
+    const unfit = this.#unfit();
+    if (unfit) return this.#unread(unfit);
     if (!this.#ended) {
       const settled = Promise.withResolvers<void>();
       this.#settle = outcome => {
@@ -101,7 +111,34 @@ export class BodyReader {
       this.#source.flow();
       if (this.reading) await settled.promise;
     }
-    return this.#outcome ?? this.#body(this.#slab?.bytes.subarray(0, this.#used) ?? NO_BYTES, encoding, options);
+    if (this.#outcome) return this.#outcome;
+    const bytes = this.#slab?.bytes.subarray(0, this.#used) ?? NO_BYTES;
+    const coding = CODINGS[this.#coding]!;
+    if (coding !== 'deflate' && coding !== 'snappy') return this.#body(bytes, coding, options);
+    try {
+      const { slab, length: size } = await undo(coding, bytes, options.maxInflatedBytes, this.#arriving.memory);
+      this.#slabs.push(slab);
+      return this.#body(slab.bytes.subarray(0, size), 'identity', options);
+    } catch (error) {
+      return problemOf(error);
+    }
+  }
+
+  /** The content lies in frames. Said before anything of it has come. */
+  unframe(framing: Framing): void {
+    this.#framing = framing;
+    this.#length = undefined;
+    this.#coding = 'identity';
+    if (this.#ended) this.#outcome = framing.end();
+  }
+
+  /** Why what is announced is not read. */
+  #unfit(): BodyProblem | undefined {
+    if (!CODINGS[this.#coding])
+      return problem('unsupported_encoding', `the encoding must be one of: ${Object.keys(CODINGS).join(', ')}`);
+    if (this.#length !== undefined && this.#length > this.#maxBytes) return tooLarge(this.#maxBytes);
+    // Whether there is room now is asked as bytes come: queues that give way for it should not do so for a promise.
+    return (this.#length ?? FIRST_BYTES) > this.#arriving.memory.usage.budgetBytes ? noMemory : undefined;
   }
 
   /** What comes until the answer is out is thrown away too: keeping it would cost most when there is least memory. */
@@ -119,7 +156,21 @@ export class BodyReader {
       if (this.#discarded > MAX_DISCARD_BYTES) this.#source.giveUp();
       return;
     }
-    const needed = this.#used + count;
+    if (this.#framing) this.#framing.take(bytes, from, to, this);
+    else this.data(bytes, from, to);
+  }
+
+  begin(length: number, coding: string): void {
+    this.#length = length;
+    this.#coding = coding;
+    const unfit = this.#unfit();
+    if (unfit) this.#stop(unfit);
+  }
+
+  data(bytes: Buffer, from: number, to: number): void {
+    // It may have been stopped since its first byte.
+    if (!this.#settle) return;
+    const needed = this.#used + to - from;
     if (needed > this.#maxBytes) this.#stop(tooLarge(this.#maxBytes));
     else if (!this.#grow(needed)) this.#stop(noMemory);
     else {
@@ -128,10 +179,14 @@ export class BodyReader {
     }
   }
 
+  fail(why: BodyProblem): void {
+    this.#stop(why);
+  }
+
   /** The body is complete. */
   end(): void {
     this.#ended = true;
-    this.#finish(undefined);
+    this.#finish(this.#framing?.end());
   }
 
   /** Nothing more will come. */
@@ -190,12 +245,7 @@ export class BodyReader {
         this.#leased(plain, options),
       );
     } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      const { reason, message, retryAfterMs } = error;
-      return {
-        ...problem(reason as BodyProblem['reason'], message),
-        ...(retryAfterMs !== undefined && { retryAfterMs }),
-      };
+      return problemOf(error);
     }
   }
 
@@ -203,8 +253,8 @@ export class BodyReader {
   #grow(needed: number): boolean {
     const slab = this.#slab;
     if (slab && needed <= slab.bytes.length) return true;
-    const { length = this.#maxBytes } = this.#head;
-    const whole = needed === this.#head.length;
+    const length = this.#length ?? this.#maxBytes;
+    const whole = needed === this.#length;
     const larger = whole
       ? this.#arriving.memory.lease(needed)
       : this.#arriving.lease(Math.min(length, Math.max(FIRST_BYTES, needed * TRUST)));
@@ -238,4 +288,13 @@ export class BodyReader {
     this.#settle = undefined;
     settle?.(outcome);
   }
+}
+
+function problemOf(error: unknown): BodyProblem {
+  if (!(error instanceof DecodeError)) throw error;
+  const { reason, message, retryAfterMs } = error;
+  return {
+    ...problem(reason as BodyProblem['reason'], message),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  };
 }

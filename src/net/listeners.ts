@@ -1,7 +1,8 @@
 import type { Clock, Component, Instrument, Listen, Logger, Memory, Meter, Protocol } from '../api/index.ts';
 import { Arriving } from './arriving.ts';
 import { addressOf, isLoopback, parseEndpoint } from './endpoint.ts';
-import { type Binding, bindingOf, type PortError, PortServer } from './server.ts';
+import { type Binding, bindingOf } from './routing.ts';
+import { type PortError, PortServer } from './server.ts';
 
 /** A body that brings no byte for this long is given up, ms. */
 const STALL_MS = 30_000;
@@ -30,6 +31,7 @@ export class Listeners {
   readonly #log: Logger;
   readonly #requests: Instrument;
   readonly #bugs: Instrument;
+  readonly #reloads: Instrument;
   readonly #stallMs: number;
 
   constructor(of: { memory: Memory; log: Logger; meter: Meter; clock?: Clock; stallMs?: number }) {
@@ -41,6 +43,10 @@ export class Listeners {
       labels: ['protocol', 'code'],
     });
     this.#bugs = of.meter.counter('flamegate_internal_errors_total', { help: 'Exceptions on the data path: bugs.' });
+    this.#reloads = of.meter.counter('flamegate_tls_reloads_total', {
+      help: 'Changes of certificate files of a port, by whether they could be used.',
+      labels: ['outcome'],
+    });
   }
 
   /** A protocol on a port: start opens or joins the port, stop waits for its requests and leaves. */
@@ -90,6 +96,7 @@ export class Listeners {
         log: this.#log,
         requests: this.#requests,
         bugs: this.#bugs,
+        reloads: this.#reloads,
         stallMs: this.#stallMs,
       });
       port = { server, address, tls, stack: [], opened: Promise.resolve(), over: [] };
@@ -111,7 +118,8 @@ export class Listeners {
       protocol: binding.protocol.name,
       owner: binding.owner,
     });
-    if (!isLoopback(parseEndpoint(endpoint).host) && !binding.at.auth)
+    const { auth, tls: secure } = binding.at;
+    if (!isLoopback(parseEndpoint(endpoint).host) && !auth && secure?.client_ca_file === undefined)
       this.#log.warn('listening beyond loopback without auth', { endpoint, owner: binding.owner });
   }
 

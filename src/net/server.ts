@@ -1,17 +1,24 @@
-import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
-import type { Instrument, Listen, Logger, Protocol, Request, Response, Route } from '../api/index.ts';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import type { Instrument, Listen, Logger, Response } from '../api/index.ts';
+import type { AcceptedRequest, Accepting, Answer, Connection, Keepalive } from './accepting.ts';
 import type { Arriving } from './arriving.ts';
-import { authorization, authorized, challenge } from './auth.ts';
+import { authorized, challenge } from './auth.ts';
+import { preflight, shared } from './cors.ts';
 import { parseEndpoint } from './endpoint.ts';
-import { AcceptedConnection, type AcceptedRequest, type Accepting } from './http1/accepted.ts';
+import { AcceptedConnection } from './http1/accepted.ts';
 import type { RequestHead } from './http1/head.ts';
+import { Http2Connection } from './http2/connection.ts';
+import { DEFAULT_KEEPALIVE } from './keepalive.ts';
+import { PortRequest } from './port-request.ts';
+import { type Binding, findRoute } from './routing.ts';
+import { RpcCall } from './rpc/call.ts';
+import { rpcKindOf } from './rpc/kind.ts';
+import { RPC } from './rpc/status.ts';
+import { Certificates } from './server-tls.ts';
 
 /** How often connections that do not move are looked for, ms. */
 const SWEEP_MS = 1000;
-/** Time for a TLS handshake, ms. */
-const HANDSHAKE_MS = 10_000;
 /** Connections that may wait to be accepted; the system's own bound is often 4096. */
 const BACKLOG = 4096;
 
@@ -27,21 +34,13 @@ export class PortError extends Error {
   }
 }
 
-/** One protocol of one owner on a port. */
-export interface Binding {
-  readonly owner: string;
-  readonly protocol: Protocol;
-  readonly at: Listen;
-  readonly expected: (() => string) | undefined;
-  inFlight: number;
-  idle: (() => void) | undefined;
-}
-
 export interface ServerParts {
   readonly arriving: Arriving;
   readonly log: Logger;
   readonly requests: Instrument;
   readonly bugs: Instrument;
+  /** Changes of certificate files. */
+  readonly reloads: Instrument;
   readonly stallMs: number;
 }
 
@@ -54,7 +53,8 @@ export class PortServer implements Accepting {
   closing = false;
   readonly #of: ServerParts;
   readonly #server: Server;
-  readonly #connections = new Set<AcceptedConnection>();
+  readonly #certificates: Certificates | undefined;
+  readonly #connections = new Set<Connection>();
   readonly #sweep: NodeJS.Timeout;
 
   constructor(at: Listen, of: ServerParts) {
@@ -62,26 +62,18 @@ export class PortServer implements Accepting {
     this.arriving = of.arriving;
     this.stallMs = of.stallMs;
     this.#of = of;
-    const accept = (socket: Socket) => {
+    const accept = (socket: Socket & { alpnProtocol?: string | false | null }) => {
       if (this.closing) socket.destroy();
+      else if (socket.alpnProtocol === 'h2') this.#connections.add(new Http2Connection(socket, this));
       else this.#connections.add(new AcceptedConnection(socket, this));
     };
-    this.#server = at.tls
-      ? createTlsServer(
-          {
-            allowHalfOpen: true,
-            handshakeTimeout: HANDSHAKE_MS,
-            ALPNProtocols: ['http/1.1'],
-            cert: readFileSync(at.tls.cert_file),
-            key: readFileSync(at.tls.key_file),
-            ...(at.tls.client_ca_file !== undefined && {
-              ca: readFileSync(at.tls.client_ca_file),
-              requestCert: true,
-              rejectUnauthorized: true,
-            }),
-          },
-          accept,
-        )
+    try {
+      this.#certificates = at.tls && new Certificates(at.tls);
+    } catch (error) {
+      throw new PortError(at.endpoint, error as Error);
+    }
+    this.#server = this.#certificates
+      ? createTlsServer({ ...this.#certificates.options, allowHalfOpen: true }, accept)
       : // Paused, so that nothing is read before the connection has its own reader.
         createServer({ allowHalfOpen: true, pauseOnConnect: true }, accept);
     this.#server.on('error', error => {
@@ -93,8 +85,28 @@ export class PortServer implements Accepting {
       const sinceMs = Math.min(nowMs - sweptMs, 2 * SWEEP_MS);
       sweptMs = nowMs;
       for (const connection of this.#connections) connection.sweep(nowMs, sinceMs);
+      void this.#refreshCertificates(nowMs);
     }, SWEEP_MS);
     this.#sweep.unref();
+  }
+
+  get keepalive(): Keepalive {
+    return this.bindings.find(({ keepalive }) => keepalive)?.keepalive ?? DEFAULT_KEEPALIVE;
+  }
+
+  async #refreshCertificates(nowMs: number): Promise<void> {
+    const { endpoint } = this;
+    try {
+      if (!(await this.#certificates?.refresh(this.#server as TlsServer, nowMs))) return;
+      this.#of.reloads.record(1, { outcome: 'taken' });
+      this.#of.log.info('certificates read again', { endpoint });
+    } catch (error) {
+      this.#of.reloads.record(1, { outcome: 'failed' });
+      this.#of.log.error('changed certificates cannot be used, the old ones go on', {
+        endpoint,
+        error: error as Error,
+      });
+    }
   }
 
   get address(): { host: string; port: number } | undefined {
@@ -138,7 +150,7 @@ export class PortServer implements Accepting {
     clearInterval(this.#sweep);
     this.closing = true;
     this.#server.close();
-    for (const connection of this.#connections) if (connection.idle) connection.destroy();
+    for (const connection of this.#connections) connection.drain();
     if (this.#connections.size === 0) return;
     const drained = Promise.withResolvers<void>();
     this.#drained = drained.resolve;
@@ -150,7 +162,12 @@ export class PortServer implements Accepting {
   }
   #drained: (() => void) | undefined;
 
-  gone(connection: AcceptedConnection): void {
+  became(old: Connection, next: Connection): void {
+    this.#connections.delete(old);
+    this.#connections.add(next);
+  }
+
+  gone(connection: Connection): void {
     this.#connections.delete(connection);
     if (this.#connections.size === 0) this.#drained?.();
   }
@@ -164,16 +181,27 @@ export class PortServer implements Accepting {
     this.#of.log.error('answer could not be written, this is a bug', { error: error as Error, stack: true });
   }
 
-  async serve(accepted: AcceptedRequest): Promise<Response> {
+  async serve(accepted: AcceptedRequest): Promise<Answer> {
+    const kind = rpcKindOf(accepted);
+    if (!kind) return this.#respond(accepted, undefined);
+    if ('status' in kind) return this.#counted('none', kind);
+    const call = new RpcCall(accepted, kind);
+    return call.answer(await this.#respond(accepted, call));
+  }
+
+  async #respond(accepted: AcceptedRequest, call: RpcCall | undefined): Promise<Response> {
     const { head } = accepted;
-    const found = this.#route(head.path, head.method);
-    if ('status' in found) return this.#counted('none', found);
+    const found = findRoute(this.bindings, head.path, head.method);
+    if (call && ('status' in found || !found.route.rpc)) return this.#counted('none', unknownMethod(head));
+    if ('status' in found) return this.#counted('none', preflight(this.bindings, head) ?? found);
     const { binding, route } = found;
     const protocol = binding.protocol.name;
     binding.inFlight++;
     try {
-      const refused = this.#unauthorized(binding, head);
-      return this.#counted(protocol, refused ?? (await route.handle(new PortRequest(accepted))));
+      const refused = this.#unauthorized(binding, head) ?? call?.refused;
+      const response = refused ?? (await route.handle(call ?? new PortRequest(accepted, 'plain')));
+      const { cors } = binding.protocol;
+      return this.#counted(protocol, cors ? shared(response, cors, head.headers.origin) : response);
     } catch (error) {
       this.#of.bugs.record(1);
       this.#of.log.error('request handler threw, this is a bug', { protocol, error: error as Error, stack: true });
@@ -192,27 +220,6 @@ export class PortServer implements Accepting {
     return response;
   }
 
-  #route(path: string, method: string): { binding: Binding; route: Route } | Response {
-    const asked = method === 'HEAD' ? 'GET' : method;
-    const allowed = new Set<string>();
-    for (const binding of this.bindings) {
-      for (const route of binding.protocol.routes) {
-        if (route.path[0] === '*' ? !path.endsWith(route.path.slice(1)) : path !== route.path) continue;
-        if (route.method === asked) return { binding, route };
-        allowed.add(route.method);
-      }
-    }
-    const headers = { 'content-type': 'text/plain; charset=utf-8' };
-    if (allowed.size > 0) {
-      const allow = [...allowed].join(', ');
-      return { status: 405, headers: { ...headers, allow }, body: `method not allowed here, use ${allow}\n` };
-    }
-    const paths = new Set(
-      this.bindings.flatMap(({ protocol }) => protocol.routes.map(route => `${route.method} ${route.path}`)),
-    );
-    return { status: 404, headers, body: `nothing is served at this path; here are:\n${[...paths].join('\n')}\n` };
-  }
-
   #unauthorized({ at, expected }: Binding, { headers }: RequestHead): Response | undefined {
     if (!at.auth || !expected || authorized(expected(), headers.authorization)) return undefined;
     return {
@@ -223,46 +230,7 @@ export class PortServer implements Accepting {
   }
 }
 
-/** A request as components see it. */
-class PortRequest implements Request {
-  readonly #accepted: AcceptedRequest;
-  #abort: AbortController | undefined;
-
-  constructor(accepted: AcceptedRequest) {
-    this.#accepted = accepted;
-  }
-
-  get method(): string {
-    return this.#accepted.head.method;
-  }
-  get path(): string {
-    return this.#accepted.head.path;
-  }
-  get query(): string {
-    return this.#accepted.head.query;
-  }
-  get headers(): Request['headers'] {
-    return this.#accepted.head.headers;
-  }
-  get remote(): string {
-    return this.#accepted.remote;
-  }
-  readonly framing = 'plain';
-  /** Made on first use: most requests are answered before anybody asks. */
-  get abort(): AbortSignal {
-    if (!this.#abort) {
-      const abort = new AbortController();
-      this.#abort = abort;
-      this.#accepted.onGone(() => abort.abort());
-    }
-    return this.#abort.signal;
-  }
-  read(options: Parameters<Request['read']>[0]): ReturnType<Request['read']> {
-    return this.#accepted.body.read(options);
-  }
-}
-
-/** What a binding needs beside the component's own protocol. */
-export function bindingOf(owner: string, at: Listen, protocol: Protocol): Binding {
-  return { owner, at, protocol, expected: authorization(at.auth), inFlight: 0, idle: undefined };
+function unknownMethod({ path }: RequestHead): Response {
+  const message = `no gRPC method ${path} is served here`;
+  return { status: 404, rpc: { code: RPC.unimplemented, message } };
 }

@@ -39,6 +39,11 @@ export class RemoteOperations implements QueueOperations {
       ? new TlsAgent({
           keepAlive: true,
           ca: readFileSync(admin.tls.cert_file),
+          // Where the port wants one of its clients too, the gateway's own is all that its configuration knows.
+          ...(admin.tls.client_ca_file !== undefined && {
+            cert: readFileSync(admin.tls.cert_file),
+            key: readFileSync(admin.tls.key_file),
+          }),
           allowPartialTrustChain: true,
           checkServerIdentity: () => undefined,
         })

@@ -1,10 +1,13 @@
-import { Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Response } from '../../api/index.ts';
-import type { Arriving } from '../arriving.ts';
-import { BodyReader, MAX_DISCARD_BYTES } from '../body.ts';
+import type { Accepting, Connection } from '../accepting.ts';
+import { MAX_DISCARD_BYTES } from '../body.ts';
+import { Http2Connection, PREFACE_HEAD } from '../http2/connection.ts';
 import { Chunked } from './chunked.ts';
 import { HeadError, parseRequestHead, type RequestHead } from './head.ts';
-import { responseHead } from './response.ts';
+import { Incoming } from './incoming.ts';
+import { reading, unread } from './reading.ts';
+import { writeResponse } from './response.ts';
 
 /** Longest request head, bytes; `name` of /ingest holds all labels, and a gateway in front may add headers. */
 const MAX_HEAD_BYTES = 32 * 1024;
@@ -14,48 +17,22 @@ const HEAD_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 120_000;
 /** What is kept of requests that come before the present one is answered, bytes; beyond it the sender is made to wait. */
 const MAX_HELD_BYTES = 64 * 1024;
-/** Bytes that are read at once. One buffer serves all connections, since each read is used up before the next. */
-const READ_BYTES = 256 * 1024;
-const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
-
-/** What a connection needs of the port that accepted it. */
-export interface Accepting {
-  readonly arriving: Arriving;
-  /** Time without a byte after which a sender is given up, ms. */
-  readonly stallMs: number;
-  /** Whether the port closes, so that no connection is to be kept. */
-  readonly closing: boolean;
-  /** Answers one request; never rejects. */
-  serve(request: AcceptedRequest): Promise<Response>;
-  /** Told of a request that could not be read. */
-  refused(status: number): void;
-  /** Told of an answer that could not be written. */
-  bug(thrown: unknown): void;
-  gone(connection: AcceptedConnection): void;
-}
-
-/** One request as it arrived. */
-export interface AcceptedRequest {
-  readonly head: RequestHead;
-  readonly body: BodyReader;
-  readonly remote: string;
-  /** Calls back once if the sender goes away before it has its answer. */
-  onGone(listener: () => void): void;
-}
-
-type Phase = 'head' | 'body' | 'answer' | 'closing';
+/** `moved`: the connection speaks HTTP/2 and is another's. */
+type Phase = 'head' | 'body' | 'answer' | 'closing' | 'moved';
 
 /**
  * A connection of a sender, HTTP/1.1, one request after the other. Bodies go from one static buffer into slabs: nothing is
  * allocated per read, which is what makes V8 collect under node:http (specifications of performance, section 4).
  */
-export class AcceptedConnection {
+export class AcceptedConnection implements Connection {
   readonly #socket: Socket;
   #of: Accepting;
   #phase: Phase = 'head';
   #headText = '';
+  /** Whether no request has come yet. */
+  #first = true;
   #request: Incoming | undefined;
   /** Of a body with a length, bytes still to come. */
   #left = 0;
@@ -76,26 +53,21 @@ export class AcceptedConnection {
     this.#of = of;
     this.#socket = reading(accepted, bytes => this.#read(bytes));
     this.#socket.setNoDelay(true);
-    this.#socket.on('error', () => this.#socket.destroy());
-    this.#socket.on('end', () => this.#end());
-    this.#socket.on('close', () => this.#close());
+    this.#socket.on('error', this.#onError).on('end', this.#onEnd).on('close', this.#onClose);
   }
 
-  /** Whether no request is under way. */
-  get idle(): boolean {
-    return this.#phase === 'head' && this.#headText === '';
+  drain(): void {
+    if (this.#phase === 'head' && this.#headText === '') this.#socket.destroy();
   }
 
   destroy(): void {
     this.#socket.destroy();
   }
 
-  /** The next request is served there. */
   moveTo(port: Accepting): void {
     this.#of = port;
   }
 
-  /** Called now and then: gives up what does not move. @param sinceMs time since the last call, or what counts of it */
   sweep(nowMs: number, sinceMs: number): void {
     const { stallMs } = this.#of;
     const quietMs = nowMs - this.#activeMs;
@@ -119,7 +91,8 @@ export class AcceptedConnection {
       return;
     }
     const at = this.#consume(bytes, 0);
-    if (at < bytes.length) this.#hold(bytes.subarray(at));
+    if (this.#phase === 'moved') this.#moveToHttp2(bytes.subarray(at));
+    else if (at < bytes.length) this.#hold(bytes.subarray(at));
   }
 
   #hold(bytes: Buffer): void {
@@ -184,6 +157,11 @@ export class AcceptedConnection {
   }
 
   #begin(text: string): void {
+    if (text === PREFACE_HEAD && this.#first) {
+      this.#phase = 'moved';
+      return;
+    }
+    this.#first = false;
     let head: RequestHead;
     try {
       head = parseRequestHead(text);
@@ -248,31 +226,11 @@ export class AcceptedConnection {
     const unsure = head.expectsContinue && !request.continued && this.#phase === 'body';
     const last = this.#ended && !this.#held;
     const keep = head.keepAlive && !this.#of.closing && !last && !unsure && response.status !== 408;
-    this.#write(response, keep, head.method === 'HEAD');
+    const unsayable = writeResponse(this.#socket, response, keep ? KEEP_ALIVE_MS : 0, head.method === 'HEAD');
+    if (unsayable) this.#of.bug(unsayable);
     if (!keep) this.#finish();
     else if (this.#phase === 'answer') this.#next();
     else request.body.discard();
-  }
-
-  #write(response: Response, keep: boolean, headOnly: boolean): void {
-    const keptMs = keep ? KEEP_ALIVE_MS : 0;
-    const socket = this.#socket;
-    let text: string;
-    try {
-      text = responseHead(response, keptMs);
-    } catch (error) {
-      this.#of.bug(error);
-      socket.write(responseHead({ status: 500 }, keptMs), 'latin1');
-      return;
-    }
-    if (response.body === undefined || headOnly) {
-      socket.write(text, 'latin1');
-      return;
-    }
-    socket.cork();
-    socket.write(text, 'latin1');
-    socket.write(response.body);
-    socket.uncork();
   }
 
   #next(): void {
@@ -312,75 +270,31 @@ export class AcceptedConnection {
   #refuse({ status, message }: HeadError): void {
     this.#of.refused(status);
     if (!this.#answered || this.#phase === 'head') {
-      const body = `${message}\n`;
-      const response: Response = { status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body };
-      this.#socket.write(responseHead(response, 0) + body, 'latin1');
+      const headers = { 'content-type': 'text/plain; charset=utf-8' };
+      writeResponse(this.#socket, { status, headers, body: `${message}\n` }, 0, false);
     }
     this.#finish();
   }
 
+  /** @param rest what has come behind the head */
+  #moveToHttp2(rest: Buffer): void {
+    this.#socket.off('error', this.#onError).off('end', this.#onEnd).off('close', this.#onClose);
+    unread(this.#socket, Buffer.concat([Buffer.from(PREFACE_HEAD), HEAD_END, rest]));
+    this.#of.became(this, new Http2Connection(this.#socket, this.#of));
+  }
+
+  readonly #onError = (): unknown => this.#socket.destroy();
+
   /** The sender has closed its side: after a whole request it still waits for the answer. */
-  #end(): void {
+  readonly #onEnd = (): void => {
     this.#ended = true;
     if (this.#phase === 'answer') return;
     this.#request?.body.close();
     if (this.#phase !== 'body' || this.#answered) this.#socket.destroySoon();
-  }
+  };
 
-  #close(): void {
+  readonly #onClose = (): void => {
     this.#request?.gone();
     this.#of.gone(this);
-  }
-}
-
-class Incoming implements AcceptedRequest {
-  readonly head: RequestHead;
-  readonly body: BodyReader;
-  /** Whether `100 Continue` was sent. */
-  continued = false;
-  answered = false;
-  readonly #socket: Socket;
-  #listener: (() => void) | undefined;
-
-  constructor(head: RequestHead, arriving: Arriving, socket: Socket, wanted: () => void) {
-    this.head = head;
-    this.#socket = socket;
-    this.body = new BodyReader(head, arriving, { flow: wanted, giveUp: () => socket.destroy() });
-  }
-
-  get remote(): string {
-    return this.#socket.remoteAddress ?? '';
-  }
-
-  onGone(listener: () => void): void {
-    this.#listener = listener;
-    if (this.#socket.destroyed && !this.answered) listener();
-  }
-
-  gone(): void {
-    this.body.close();
-    if (!this.answered) this.#listener?.();
-  }
-}
-
-/**
- * The same connection with reads into the static buffer. `onread` is public for sockets that connect; for accepted ones the
- * handle has to move to a new socket, by properties that are not documented: where they are missing, plain `data` events serve.
- */
-function reading(accepted: Socket, read: (bytes: Buffer) => void): Socket {
-  const inner = accepted as unknown as { _handle: { useUserBuffer?: unknown } | null };
-  const handle = inner._handle;
-  if (!handle || typeof handle.useUserBuffer !== 'function' || 'encrypted' in accepted) {
-    accepted.on('data', read);
-    return accepted;
-  }
-  inner._handle = null;
-  const onread = {
-    buffer: readBuffer,
-    callback: (size: number) => {
-      read(readBuffer.subarray(0, size));
-      return true;
-    },
   };
-  return new Socket({ handle, onread, allowHalfOpen: true } as object);
 }

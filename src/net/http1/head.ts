@@ -93,9 +93,16 @@ function parseRequestLine(line: string): [method: string, target: string, minor:
   // A client that takes us for a proxy writes the whole URL (RFC 9112 section 3.2.2).
   if (target[0] !== '/') target = target.replace(/^https?:\/\/[^/?]*(?=[/?]|$)/i, '') || '/';
   if (target[0] === '?') target = `/${target}`;
-  // Raw UTF-8, as `curl` and log shippers send it. The text has one character per byte; escaped, everybody reads the bytes that came.
-  if (RAW.test(target)) target = target.replace(RAW_BYTES, byte => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
-  return [method, target, version === 'HTTP/1.1' ? '1' : '0'];
+  return [method, escaped(target), version === 'HTTP/1.1' ? '1' : '0'];
+}
+
+/**
+ * A request target with raw bytes escaped: UTF-8, as `curl` and log shippers send it. The text has one character per byte; escaped,
+ * everybody reads the bytes that came.
+ */
+export function escaped(target: string): string {
+  if (!RAW.test(target)) return target;
+  return target.replace(RAW_BYTES, byte => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 function nameOf(spelled: string): string {

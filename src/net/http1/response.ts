@@ -1,7 +1,14 @@
 import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Response } from '../../api/index.ts';
 
 const FORBIDDEN = /[\0-\x08\x0a-\x1f\x7f]|[^\0-\xff]/;
+
+/** The value of a response's header. @throws TypeError when it cannot be sent */
+export function sayable(name: string, value: string): string {
+  if (FORBIDDEN.test(value)) throw new TypeError(`response header ${name} holds what HTTP cannot say`);
+  return value;
+}
 
 let dateSecond = 0;
 let dateLine = '';
@@ -25,9 +32,7 @@ export function responseHead({ status, headers, body }: Response, keepAliveMs: n
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${date()}`;
   if (headers) {
     for (const name in headers) {
-      const value = headers[name]!;
-      if (FORBIDDEN.test(value)) throw new TypeError(`response header ${name} holds what HTTP cannot say`);
-      text += `${name}: ${value}\r\n`;
+      text += `${name}: ${sayable(name, headers[name]!)}\r\n`;
     }
   }
   text +=
@@ -36,6 +41,39 @@ export function responseHead({ status, headers, body }: Response, keepAliveMs: n
       : 'connection: close\r\n';
   // A 204 has no body and says nothing of its length (RFC 9110 section 8.6).
   if (status === 204) return `${text}\r\n`;
-  const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-  return `${text}content-length: ${length}\r\n\r\n`;
+  return `${text}content-length: ${lengthOf(body)}\r\n\r\n`;
+}
+
+/**
+ * Writes a response, in one call to the system where it can.
+ * @param keepAliveMs how long the connection is kept; 0 closes it
+ * @returns why it could not be written: then it is a 500
+ */
+export function writeResponse(
+  socket: Socket,
+  response: Response,
+  keepAliveMs: number,
+  headOnly: boolean,
+): TypeError | undefined {
+  let text: string;
+  try {
+    text = responseHead(response, keepAliveMs);
+  } catch (error) {
+    socket.write(responseHead({ status: 500 }, keepAliveMs), 'latin1');
+    return error as TypeError;
+  }
+  if (response.body === undefined || headOnly) {
+    socket.write(text, 'latin1');
+    return undefined;
+  }
+  socket.cork();
+  socket.write(text, 'latin1');
+  socket.write(response.body);
+  socket.uncork();
+  return undefined;
+}
+
+/** Bytes of a response's body. */
+export function lengthOf(body: Response['body']): number {
+  return body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
 }

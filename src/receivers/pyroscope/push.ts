@@ -1,4 +1,4 @@
-// POST …/push.v1.PusherService/Push: Connect unary, protobuf or JSON, gzip both ways.
+// POST …/push.v1.PusherService/Push: Connect unary, protobuf or JSON, gzip both ways; gRPC and gRPC-Web, whose frames net undoes.
 import { gzipSync } from 'node:zlib';
 import type { Attributes, BodyProblem, Profile, Request, Response, Result } from '../../api/index.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
@@ -24,10 +24,7 @@ const CODES: Record<string, ConnectCode> = {
 };
 
 export async function push(request: Request, intake: Intake): Promise<Response> {
-  const type = String(request.headers['content-type'] ?? '')
-    .split(';', 1)[0]!
-    .trim()
-    .toLowerCase();
+  const type = request.framing === 'rpc' ? PROTO : contentType(request);
   if (type !== PROTO && type !== JSON_TYPE) {
     intake.reject('push', 'unsupported_content_type', type);
     return { status: 415, headers: { 'accept-post': `${PROTO}, ${JSON_TYPE}` } };
@@ -41,7 +38,7 @@ export async function push(request: Request, intake: Intake): Promise<Response> 
       String(request.headers['content-encoding'] ?? '')
         .trim()
         .toLowerCase() || 'identity';
-    if (!ENCODINGS.includes(encoding))
+    if (request.framing === 'plain' && !ENCODINGS.includes(encoding))
       throw new DecodeError('unsupported_encoding', `unknown compression: supported are ${ENCODINGS.join(', ')}`);
     const body = await request.read(intake.read);
     if (body.kind === 'problem') return refused(body, intake);
@@ -56,6 +53,13 @@ export async function push(request: Request, intake: Intake): Promise<Response> 
     if (!(error instanceof DecodeError)) throw error;
     return refused(error, intake);
   }
+}
+
+function contentType({ headers }: Request): string {
+  return String(headers['content-type'] ?? '')
+    .split(';', 1)[0]!
+    .trim()
+    .toLowerCase();
 }
 
 /** Every sample must be sound, or nothing is taken: a sender that tries again would double the sound ones. */

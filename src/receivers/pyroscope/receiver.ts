@@ -15,7 +15,7 @@ export function protocolOf(config: Config, host: Host, next: Consumer<'profiles'
     name: 'pyroscope',
     routes: [
       { path: '*/ingest', method: 'POST', handle: request => ingest(request, intake) },
-      { path: '*/push.v1.PusherService/Push', method: 'POST', handle: request => push(request, intake) },
+      { path: '*/push.v1.PusherService/Push', method: 'POST', rpc: true, handle: request => push(request, intake) },
       {
         path: '/ready',
         method: 'GET',

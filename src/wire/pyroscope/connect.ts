@@ -20,13 +20,40 @@ export const CONNECT_STATUS = {
 } as const;
 export type ConnectCode = keyof typeof CONNECT_STATUS;
 
+/** The same as codes of gRPC (https://grpc.io/docs/guides/status-codes), which Connect has them from. */
+const RPC_CODES: readonly (ConnectCode | 'ok')[] = [
+  'ok',
+  'canceled',
+  'unknown',
+  'invalid_argument',
+  'deadline_exceeded',
+  'not_found',
+  'already_exists',
+  'permission_denied',
+  'resource_exhausted',
+  'failed_precondition',
+  'aborted',
+  'out_of_range',
+  'unimplemented',
+  'internal',
+  'unavailable',
+  'data_loss',
+  'unauthenticated',
+];
+
 /** An error answer; `status` only where a door of the same server uses another than Connect's (/ingest). */
 export function connectError(
   code: ConnectCode,
   message: string,
   status: number = CONNECT_STATUS[code],
-): { status: number; headers: Record<string, string>; body: string } {
-  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code, message }) };
+): { status: number; headers: Record<string, string>; body: string; rpc: { code: number; message: string } } {
+  const body = JSON.stringify({ code, message });
+  return {
+    status,
+    headers: { 'content-type': 'application/json' },
+    body,
+    rpc: { code: RPC_CODES.indexOf(code), message },
+  };
 }
 
 /** What a store's error body says; an empty code when it is not a Connect error. */

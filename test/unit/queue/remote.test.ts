@@ -33,9 +33,10 @@ function certificate(name: string): { cert_file: string; key_file: string } | un
 }
 const [own, other] = [certificate('gateway.internal'), certificate('another.internal')];
 
-async function serve(t: TestContext, answer: RequestListener, tls = false): Promise<string> {
+async function serve(t: TestContext, answer: RequestListener, tls = false, clients?: string): Promise<string> {
+  const mutual = clients !== undefined && { ca: readFileSync(clients), requestCert: true, rejectUnauthorized: true };
   const server = tls
-    ? createTlsServer({ cert: readFileSync(own!.cert_file), key: readFileSync(own!.key_file) }, answer)
+    ? createTlsServer({ cert: readFileSync(own!.cert_file), key: readFileSync(own!.key_file), ...mutual }, answer)
     : createServer(answer);
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   t.after(() => server.close());
@@ -56,6 +57,16 @@ test('over TLS exactly the configured certificate is trusted', {
     remote(t, { endpoint, tls: other! }).entries({}, 0, 1),
     /no gateway answers at https:.*CERT|SELF_SIGNED|UNABLE/,
   );
+});
+
+test('where the port wants a certificate of its clients too, the gateway’s own is shown', {
+  skip: own ? false : 'openssl is not installed',
+}, async t => {
+  const { cert_file } = own!;
+  const endpoint = await serve(t, (_request, response) => response.end('{"entries":[]}'), true, cert_file);
+  const tls = { ...own!, client_ca_file: cert_file };
+  assert.deepEqual(await remote(t, { endpoint, tls }).entries({}, 0, 1), { entries: [] });
+  await assert.rejects(remote(t, { endpoint, tls: own! }).entries({}, 0, 1));
 });
 
 test('a question carries the token, or what `auth` asks for, and everything that it means', async t => {
