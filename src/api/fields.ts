@@ -150,7 +150,12 @@ export const clientTls = () =>
       key_file: z.string().optional().describe('PEM client key.'),
       insecure_skip_verify: z.boolean().default(false).describe('Do not check the certificate of the store.'),
       server_name_override: z.string().optional().describe('Name expected in the certificate.'),
+      min_version: z.enum(['1.2', '1.3']).default('1.2').describe('Oldest version of TLS.'),
+      reload_interval: duration()
+        .prefault('10s')
+        .describe('Changed files are noticed within this time, and used for new connections.'),
     })
+    .refine(t => (t.cert_file === undefined) === (t.key_file === undefined), 'give cert_file and key_file together')
     .describe('TLS settings towards an https:// endpoint.');
 
 /** The keys of everything that listens. Spread into the component's strictObject with its own default address. */
@@ -167,6 +172,17 @@ export interface Listen {
   readonly auth?: Auth | undefined;
 }
 
+/** A proxy to go through. Its credentials stand in the URL, as everywhere; they are not shown. */
+export const proxyUrl = () =>
+  z
+    .url({ protocol: /^https?$/, error: 'must be the http:// or https:// URL of a proxy' })
+    .meta({ writeOnly: true })
+    .transform((text, context) => {
+      const parsed = new URL(text);
+      if (parsed.pathname !== '/' || /[?#]/.test(text)) context.addIssue('a proxy has no path; write http://host:port');
+      return parsed;
+    });
+
 /** The keys of everything that calls a store over HTTP. `timeout` is the pipeline's (see outbox). */
 export const client = () => ({
   endpoint: url().describe('Base URL of the store.'),
@@ -182,6 +198,9 @@ export const client = () => ({
     .describe('Headers to add to each request. `X-Scope-OrgID` here replaces the tenant of the batch.'),
   tls: clientTls().optional(),
   auth: auth().optional(),
+  proxy_url: proxyUrl()
+    .optional()
+    .describe('Proxy towards the store. Unset takes HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment.'),
 });
 
 const retry = z
