@@ -203,6 +203,25 @@ export const client = () => ({
     .describe('Proxy towards the store. Unset takes HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment.'),
 });
 
+/** The keys of everything that sends OTLP, over whatever. */
+export const otlpClient = () => ({
+  compression: z.enum(['gzip', 'zstd', 'none']).default('gzip').describe('Compression of requests.'),
+  compression_params: z
+    .strictObject({ level: z.int().min(1).max(9).default(1).describe('1 is fastest, 9 smallest.') })
+    .prefault({})
+    .describe('How hard to compress.'),
+  wire_version: z
+    .enum(['1.8', '1.9', '1.10'])
+    .default('1.10')
+    .describe('Layout of profiles that the store reads; 1.10 is 1.11 too.'),
+  references: z
+    .enum(['inline', 'intern'])
+    .default('inline')
+    .describe(
+      'Strings of resource and scope attributes: written in place, which every store reads, or as references into the dictionary (1.10).',
+    ),
+});
+
 const retry = z
   .strictObject({
     enabled: z.boolean().default(true).describe('Try again what may work later.'),

@@ -256,6 +256,8 @@ function routeTo({ endpoint, tls, proxy_url }: ClientConfig): {
   };
 }
 
+export type { AnswerLimit } from './http1/answer.ts';
+
 const NONE: ReadonlySet<string> = new Set();
 
 /** Header lines of all names, which are in lower case, but those to leave out. @throws TypeError */
