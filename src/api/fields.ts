@@ -142,21 +142,31 @@ export const serverTls = () =>
         .describe('PEM of the authorities whose clients are let in; a certificate is then required.'),
     })
     .describe('Serve over TLS.');
+const clientTlsKeys = () => ({
+  ca_file: z.string().optional().describe('PEM of the authorities to trust beside the system ones.'),
+  cert_file: z.string().optional().describe('PEM client certificate.'),
+  key_file: z.string().optional().describe('PEM client key.'),
+  insecure_skip_verify: z.boolean().default(false).describe('Do not check the certificate of the store.'),
+  server_name_override: z.string().optional().describe('Name expected in the certificate.'),
+  min_version: z.enum(['1.2', '1.3']).default('1.2').describe('Oldest version of TLS.'),
+  reload_interval: duration()
+    .prefault('10s')
+    .describe('Changed files are noticed within this time, and used for new connections.'),
+});
+const hasPair = (tls: { cert_file?: string | undefined; key_file?: string | undefined }) =>
+  (tls.cert_file === undefined) === (tls.key_file === undefined);
+const PAIR = 'give cert_file and key_file together';
 export const clientTls = () =>
+  z.strictObject(clientTlsKeys()).refine(hasPair, PAIR).describe('TLS settings towards an https:// endpoint.');
+/** Of gRPC, whose endpoints have no scheme: it is TLS unless this says otherwise. */
+export const grpcTls = () =>
   z
     .strictObject({
-      ca_file: z.string().optional().describe('PEM of the authorities to trust beside the system ones.'),
-      cert_file: z.string().optional().describe('PEM client certificate.'),
-      key_file: z.string().optional().describe('PEM client key.'),
-      insecure_skip_verify: z.boolean().default(false).describe('Do not check the certificate of the store.'),
-      server_name_override: z.string().optional().describe('Name expected in the certificate.'),
-      min_version: z.enum(['1.2', '1.3']).default('1.2').describe('Oldest version of TLS.'),
-      reload_interval: duration()
-        .prefault('10s')
-        .describe('Changed files are noticed within this time, and used for new connections.'),
+      insecure: z.boolean().default(false).describe('Speak without TLS, unless the endpoint begins with https://.'),
+      ...clientTlsKeys(),
     })
-    .refine(t => (t.cert_file === undefined) === (t.key_file === undefined), 'give cert_file and key_file together')
-    .describe('TLS settings towards an https:// endpoint.');
+    .refine(hasPair, PAIR)
+    .describe('TLS settings; gRPC is TLS unless `insecure` is set.');
 
 /** The keys of everything that listens. Spread into the component's strictObject with its own default address. */
 export const listen = (endpoint: string) => ({
@@ -171,6 +181,16 @@ export interface Listen {
   readonly tls?: z.output<ReturnType<typeof serverTls>> | undefined;
   readonly auth?: Auth | undefined;
 }
+
+/** `host:port` of a store, with http:// or https:// before it or without. */
+export const target = () =>
+  z.string().transform((text, context) => {
+    const [, scheme, host = '', port = ''] = /^(?:(https?):\/\/)?(\[[^\]]+\]|[^:/@]+):(\d{1,5})\/?$/i.exec(text) ?? [];
+    const endpoint = URL.parse(`https://${host}:${port}`);
+    if (endpoint) return { host: endpoint.hostname, port: Number(port), secure: scheme?.toLowerCase() === 'https' };
+    context.addIssue('must be host:port, such as store:4317');
+    return z.NEVER;
+  });
 
 /** A proxy to go through. Its credentials stand in the URL, as everywhere; they are not shown. */
 export const proxyUrl = () =>
