@@ -98,7 +98,7 @@ export class GrpcSession {
     this.leaving = true;
     this.#error ??= error;
     if (this.#socket) {
-      this.#session?.destroy();
+      this.#session?.destroy(error);
       this.#socket.destroy();
     } else {
       this.#giveUp();
