@@ -1,4 +1,4 @@
-// npm run gen: everything in the tree that is made from the list of components. With --check it only names what is stale.
+// npm run gen: everything in the tree that is made from the list of components and from tables in the code. With --check it only names what is stale.
 import '../src/self.ts';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { outbox } from '../src/api/fields.ts';
 import type { Factory } from '../src/api/index.ts';
 import { fileSchema } from '../src/config/json-schema.ts';
+import { fidelityPage } from '../src/wire/convert/losses.ts';
 import { optionTable } from './option-table.ts';
 
 export interface Generated {
@@ -15,6 +16,7 @@ export interface Generated {
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const OUTBOX_PAGE = `${ROOT}docs/outbox.md`;
+const FIDELITY_PAGE = `${ROOT}docs/fidelity.md`;
 const OPTIONS = /(<!-- options -->)[\s\S]*?(<!-- \/options -->)/;
 
 /** Every generated file as it should be. Throws for a README without the place for its table. */
@@ -24,7 +26,7 @@ export function generate(components: readonly Factory[]): Generated[] {
     path: `${ROOT}docs/config.schema.json`,
     text: `${JSON.stringify(fileSchema(components), undefined, 2)}\n`,
   };
-  return [...readmes, { path: OUTBOX_PAGE, text: outboxPage() }, schema];
+  return [...readmes, { path: OUTBOX_PAGE, text: outboxPage() }, { path: FIDELITY_PAGE, text: fidelityPage() }, schema];
 }
 
 function readme(factory: Factory): Generated {

@@ -1,5 +1,6 @@
 import type { Plain } from '../model/attributes.ts';
 import type { ProfileBatch, Signal } from '../model/batch.ts';
+import type { Form } from '../model/payload.ts';
 import type { Component, Consumer, Sender } from './component.ts';
 import type { Host } from './host.ts';
 import type { Schema } from './schema.ts';
@@ -64,10 +65,18 @@ export interface StageFactory<C = Any, N extends Plain = Any> extends Base<C> {
   /** One per pipeline, like the stage itself. */
   owner?(config: C, host: Host): NoteOwner<N>;
 }
+/** What a store takes. The pipeline converts, splits and shrinks on a worker before `send`. */
+export interface Takes {
+  readonly forms: readonly Form[];
+  /** Of one pprof. */
+  readonly limits?: { readonly bytes: number; readonly samples: number };
+}
 /** Writes `send` only; the pipeline wraps it: observed → outbox (queue → retry → timeout) → send. */
 export interface ExporterFactory<C = Any, I extends Signal = Any> extends Base<C> {
   readonly kind: 'exporter';
   readonly accepts: readonly I[];
+  /** Forms of profiles that `send` is given, and their limits; every form as it came where it is left out. */
+  readonly takes?: (config: C) => Takes;
   create(config: C, host: Host): Component & Sender<I>;
 }
 /** Something of the process that components find by id: storage, authentication. */

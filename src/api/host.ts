@@ -1,5 +1,6 @@
 import type { Profile, Signal } from '../model/batch.ts';
 import type { Memory } from '../model/memory.ts';
+import type { OtlpAsked, OtlpReceived } from '../model/otlp.ts';
 import type { Payload } from '../model/payload.ts';
 import type { Examined, Summary } from '../model/summary.ts';
 import type { Component } from './component.ts';
@@ -21,6 +22,11 @@ export interface Host {
    * @throws DecodeError what is wrong with it, or `memory_limit` with a delay where there is no room now
    */
   examine(payload: Pick<Payload, 'encoding' | 'bytes'>, maxBytes: number): Promise<Examined>;
+  /**
+   * Makes of an OTLP request what travels inside: protobuf, profiles in the 1.10 layout, all of it checked. Larger ones on a worker thread.
+   * @throws DecodeError as `examine`; unsupported_version, and what the codec says of bytes that are no request
+   */
+  otlp(bytes: Uint8Array, asked: OtlpAsked): Promise<OtlpReceived>;
   /** Types, time, counts, totals; memoised per payload. Undefined for a form that cannot be read yet and for bytes that do not parse. */
   summary(profile: Profile): Promise<Summary | undefined>;
   /** For receivers of several signals: whether a pipeline of this one names the component now. A reload may change it. */

@@ -34,6 +34,8 @@ export interface Body {
   readonly encoding: Encoding;
   /** The bytes with `encoding` undone, in a slab with the same lifetime. */
   decoded(): Promise<Body | BodyProblem>;
+  /** Other bytes in the place of these, copied into a slab with the same lifetime. */
+  rewritten(bytes: Uint8Array): Body | BodyProblem;
 }
 
 /** Why there is no body. `reason` is the label of the counter; `message` a sentence for the sender, without input bytes. */

@@ -5,6 +5,7 @@ export type { Batches, MetricBatch, Profile, ProfileBatch, Signal, TraceBatch } 
 export { BatchId } from '../model/batch.ts';
 export type { Columns } from '../model/columns/columns.ts';
 export type { Memory, MemoryUsage, Slab } from '../model/memory.ts';
+export type { OtlpAsked, OtlpReceived, OtlpSignal, OtlpWire, WireVersion } from '../model/otlp.ts';
 export type { Encoding, Form, Origin, Payload } from '../model/payload.ts';
 export type { Examined, Summary, ValueType } from '../model/summary.ts';
 export type { Component, Consumer, QueueStorage, Sender } from './component.ts';
@@ -18,6 +19,7 @@ export type {
   ProcessorFactory,
   ReceiverFactory,
   StageFactory,
+  Takes,
 } from './factory.ts';
 export { exporter, extension, processor, receiver, stage } from './factory.ts';
 export type { Auth, Listen, OutboxConfig } from './fields.ts';

@@ -105,10 +105,18 @@ export function* bytesOf(batch: ProfileBatch | TraceBatch | MetricBatch): Genera
 /** The same for profiles alone. */
 export function* bytesOfProfiles(profiles: readonly Profile[]): Generator<Uint8Array> {
   let last: Uint8Array | undefined;
+  let before: Set<Uint8Array> | undefined;
   for (const profile of profiles) {
-    // Profiles of one request that share a payload are neighbours.
-    if (profile.payload.bytes !== last) yield profile.payload.bytes;
-    last = profile.payload.bytes;
+    const { bytes } = profile.payload;
+    // Profiles of one request that share a payload are neighbours, but for those between them that a stage edited.
+    if (bytes !== last) {
+      if (last) {
+        before ??= new Set();
+        before.add(last);
+      }
+      if (!before?.has(bytes)) yield bytes;
+      last = bytes;
+    }
     if (profile.origin?.parts) yield* Object.values(profile.origin.parts);
   }
 }

@@ -12,8 +12,8 @@ export interface Payload {
   readonly form: Form;
   readonly encoding: Encoding;
   readonly bytes: Uint8Array;
-  /** Known already because the receiver validated the inflated bytes; otherwise `host.summary` finds out. */
-  readonly summary?: Summary;
+  /** Of each part. Known already because the receiver validated the inflated bytes; otherwise `host.summary` finds out. */
+  readonly summaries?: readonly Summary[];
 }
 
 /** What a store of the same door needs again beside the payload. */

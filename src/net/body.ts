@@ -171,19 +171,24 @@ export class BodyReader {
       bytes,
       encoding,
       decoded: async () => (encoding === 'identity' ? body : this.#inflate(bytes, encoding, options)),
+      rewritten: other => this.#leased(other, options),
     };
     return body;
   }
 
+  #leased(plain: Uint8Array, options: ReadOptions): Body | BodyProblem {
+    const slab = this.#arriving.memory.lease(plain.length);
+    if (!slab) return noMemory;
+    this.#slabs.push(slab);
+    slab.bytes.set(plain);
+    return this.#body(slab.bytes.subarray(0, plain.length), 'identity', options);
+  }
+
   async #inflate(bytes: Buffer, encoding: Encoding, options: ReadOptions): Promise<Body | BodyProblem> {
     try {
-      return await inflate({ encoding, bytes }, options.maxInflatedBytes, { room: this.#arriving.memory }, plain => {
-        const slab = this.#arriving.memory.lease(plain.length);
-        if (!slab) return noMemory;
-        this.#slabs.push(slab);
-        slab.bytes.set(plain);
-        return this.#body(slab.bytes.subarray(0, plain.length), 'identity', options);
-      });
+      return await inflate({ encoding, bytes }, options.maxInflatedBytes, { room: this.#arriving.memory }, plain =>
+        this.#leased(plain, options),
+      );
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       const { reason, message, retryAfterMs } = error;

@@ -2,6 +2,7 @@ import type {
   Component,
   ExporterFactory,
   ExtensionFactory,
+  Host,
   Logger,
   ProcessorFactory,
   QueueStorage,
@@ -15,6 +16,7 @@ import { type Branch, Fanout } from './fanout.ts';
 import { Condition, createHost, type World } from './host.ts';
 import { Link, type Node } from './link.ts';
 import { Observed, Observer } from './observed.ts';
+import { Converter } from './outbox/convert.ts';
 import { Outbox } from './outbox/outbox.ts';
 import type { Store } from './outbox/store.ts';
 import { type FusedStage, FusedStages } from './stages/fused.ts';
@@ -144,11 +146,31 @@ export class Graph {
     const { host, ...parts } = this.#parts('exporter', plan);
     const component = (plan.factory as ExporterFactory).create(plan.config, host);
     const send = new Observed({ consume: (batch, abort) => component.send(batch, abort) } as Node, parts.observer);
-    const outbox = this.#outbox(plan.id, plan, host.log, parts, send);
+    const outbox = this.#outbox(plan.id, plan, host.log, parts, send, this.#converter(plan, host, parts.observer));
     this.#add({ ...parts, component, outbox, node: { consume: (batch, abort) => outbox.deliver(batch, abort) } });
   }
 
-  #outbox(queue: string, plan: ComponentPlan, log: Logger, { observer, condition }: Watched, to: Node): Outbox {
+  #converter(plan: ComponentPlan, { log, metrics }: Host, observer: Observer): Converter | undefined {
+    const takes = (plan.factory as ExporterFactory).takes?.(plan.config);
+    if (!takes) return undefined;
+    const losses = metrics.counter('flamegate_conversion_losses_total', {
+      help: 'What a form could not carry when a profile was converted, by reason (docs/fidelity.md).',
+      labels: ['reason'],
+    });
+    const { pool, examiner } = this.#world;
+    const lost = (reason: string, items: number) => losses.record(items, { reason });
+    const dropped = (items: number, reason: string) => observer.drop(items, reason);
+    return new Converter({ takes, pool, examiner, log, lost, dropped });
+  }
+
+  #outbox(
+    queue: string,
+    plan: ComponentPlan,
+    log: Logger,
+    { observer, condition }: Watched,
+    to: Node,
+    converter?: Converter,
+  ): Outbox {
     return new Outbox({
       id: queue,
       sender: { send: (batch, abort) => to.consume(batch, abort) },
@@ -157,6 +179,7 @@ export class Graph {
       clock: this.#world.stores.clock,
       log,
       holding: plan.factory.kind === 'processor',
+      ...(converter && { converter }),
       dropped: (items, reason) => observer.drop(items, reason),
       report: (health, why) => condition.report(health, why),
     });

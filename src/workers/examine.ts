@@ -1,16 +1,22 @@
 // Looking at whole profiles: small ones here, since handing them over would cost more, the others on a thread.
+import type { Profile } from '../model/batch.ts';
 import type { Memory } from '../model/memory.ts';
+import type { OtlpAsked, OtlpReceived } from '../model/otlp.ts';
 import type { Payload } from '../model/payload.ts';
 import type { Examined, Summary } from '../model/summary.ts';
 import { DecodeError } from '../wire/decode-error.ts';
 import { inflatedSize, MAX_INFLATED_BYTES } from '../wire/gzip.ts';
+import { receiveOtlp } from '../wire/otlp/receive.ts';
 import { examinePprof } from '../wire/pprof/payload.ts';
 import type { Pool } from './pool.ts';
+import type { TaskInput, TaskOutput } from './tasks.ts';
 
 /** Bytes, as received, up to which a profile is looked at on the main thread: about 0.7 ms, of which handing over would save most. */
 const INLINE_BYTES = 32 * 1024;
 /** The least that is reserved for an inflated profile, bytes. */
 const LEAST_ROOM_BYTES = 64 * 1024;
+/** What reading JSON takes beside the text, as a multiple of it: objects, then protobuf. */
+const JSON_GROWTH = 4;
 /** How long a sender should wait when all threads are busy, ms. */
 const RETRY_AFTER_MS = 1000;
 
@@ -21,6 +27,7 @@ export class Examiner {
   readonly #memory: Memory;
   /** By payload: several exporters of a pipeline ask for the same one. */
   readonly #summaries = new WeakMap<Payload, Promise<Summary | undefined>>();
+  readonly #ofParts = new WeakMap<Payload, Promise<readonly Summary[] | undefined>>();
 
   constructor(pool: Pool, memory: Memory) {
     this.#pool = pool;
@@ -33,12 +40,14 @@ export class Examiner {
    */
   examine(payload: Encoded, maxBytes: number): Promise<Examined> {
     if (payload.bytes.length <= INLINE_BYTES) return examinePprof(payload, maxBytes, { room: this.#memory });
-    return this.#onThread(payload, maxBytes, false);
+    return this.#pprofOnThread(payload, maxBytes, false);
   }
 
   /** What an acknowledged profile says; undefined for a form that has no decoder and for bytes that do not parse. Never refused. */
-  summary(payload: Payload): Promise<Summary | undefined> {
-    if (payload.summary || payload.form !== 'pprof') return Promise.resolve(payload.summary);
+  summary({ payload, part }: Pick<Profile, 'payload' | 'part'>): Promise<Summary | undefined> {
+    if (payload.summaries) return Promise.resolve(payload.summaries[part]);
+    if (payload.form === 'otlp') return this.#summariesOf(payload).then(all => all?.[part]);
+    if (payload.form !== 'pprof') return Promise.resolve(undefined);
     let summary = this.#summaries.get(payload);
     if (!summary) {
       summary = this.#summarize(payload);
@@ -47,12 +56,22 @@ export class Examiner {
     return summary;
   }
 
+  /**
+   * Makes of an OTLP request what travels inside.
+   * @throws DecodeError as `receiveOtlp`, or memory_limit where there is no room now
+   */
+  async otlp(bytes: Uint8Array, asked: OtlpAsked): Promise<OtlpReceived> {
+    if (bytes.length <= INLINE_BYTES) return receiveOtlp(bytes, asked);
+    const room = asked.wire === 'json' ? bytes.length * JSON_GROWTH : bytes.length;
+    return await this.#onThread('otlp', { bytes, asked }, room, false);
+  }
+
   async #summarize(payload: Payload): Promise<Summary | undefined> {
     const inline = payload.bytes.length <= INLINE_BYTES;
     try {
       const examined = inline
         ? await examinePprof(payload, MAX_INFLATED_BYTES, { room: this.#memory, must: true })
-        : await this.#onThread(payload, MAX_INFLATED_BYTES, true);
+        : await this.#pprofOnThread(payload, MAX_INFLATED_BYTES, true);
       return examined.summary;
     } catch (error) {
       if (error instanceof DecodeError) return undefined;
@@ -60,24 +79,50 @@ export class Examiner {
     }
   }
 
-  async #onThread({ encoding, bytes }: Encoded, maxBytes: number, must: boolean): Promise<Examined> {
+  #summariesOf(payload: Payload): Promise<readonly Summary[] | undefined> {
+    let summaries = this.#ofParts.get(payload);
+    if (!summaries) {
+      const asked = { signal: 'profiles', wire: 'protobuf', version: '1.10', validate: 'full' } as const;
+      const { bytes } = payload;
+      const received: Promise<OtlpReceived> =
+        bytes.length <= INLINE_BYTES
+          ? Promise.resolve().then(() => receiveOtlp(bytes, asked))
+          : this.#onThread('otlp', { bytes, asked }, bytes.length, true);
+      summaries = received.then(
+        ({ summaries }) => summaries,
+        error => {
+          if (error instanceof DecodeError) return undefined;
+          throw error;
+        },
+      );
+      this.#ofParts.set(payload, summaries);
+    }
+    return summaries;
+  }
+
+  #pprofOnThread({ encoding, bytes }: Encoded, maxBytes: number, must: boolean): Promise<Examined> {
     // Counted as what it says it is. Who lies takes more, but no more at a time than there are threads.
     const room = Math.min(maxBytes, Math.max(LEAST_ROOM_BYTES, inflatedSize(bytes, encoding)));
+    return this.#onThread('examine', { encoding, bytes, maxBytes }, room, must);
+  }
+
+  async #onThread<K extends 'examine' | 'otlp'>(
+    task: K,
+    input: TaskInput<K>,
+    room: number,
+    must: boolean,
+  ): Promise<Extract<TaskOutput<K>, { kind: 'sound' }>> {
     const leave = await this.#memory.reserve(room, must);
     const busy = () =>
       new DecodeError('memory_limit', 'the gateway has as much to do as it may, try again later', RETRY_AFTER_MS);
     if (!leave) throw busy();
     try {
-      const outcome = await this.#pool.run(
-        'examine',
-        { encoding, bytes, maxBytes },
-        { bytes: bytes.length, first: must },
-      );
+      const outcome = await this.#pool.run(task, input, { bytes: input.bytes.length, first: must });
       if (outcome.kind === 'full' || outcome.kind === 'gone') throw busy();
       if (outcome.kind === 'failed')
         throw new DecodeError('unreadable', `looking at the profile ended without a result: ${outcome.message}`);
       const { value } = outcome;
-      if (value.kind === 'sound') return value;
+      if (value.kind === 'sound') return value as Extract<TaskOutput<K>, { kind: 'sound' }>;
       throw new DecodeError(value.reason, value.message);
     } finally {
       leave();

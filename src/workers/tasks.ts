@@ -1,7 +1,10 @@
+import type { OtlpAsked, OtlpReceived } from '../model/otlp.ts';
 import type { Encoding } from '../model/payload.ts';
 import type { Examined } from '../model/summary.ts';
 import { DecodeError } from '../wire/decode-error.ts';
+import { receiveOtlp } from '../wire/otlp/receive.ts';
 import { examinePprof } from '../wire/pprof/payload.ts';
+import { convert } from './convert.ts';
 import { prepareStages, runStages } from './stages/run.ts';
 import type { StageGroup, StageReport, StageTask } from './stages/task.ts';
 
@@ -11,9 +14,13 @@ export interface ExamineTask {
   /** What it may inflate to. */
   readonly maxBytes: number;
 }
-export type ExamineReport =
-  | ({ readonly kind: 'sound' } & Examined)
-  | { readonly kind: 'unsound'; readonly reason: string; readonly message: string };
+type Unsound = { readonly kind: 'unsound'; readonly reason: string; readonly message: string };
+export type ExamineReport = ({ readonly kind: 'sound' } & Examined) | Unsound;
+export interface OtlpTask {
+  readonly bytes: Uint8Array;
+  readonly asked: OtlpAsked;
+}
+export type OtlpReport = ({ readonly kind: 'sound' } & OtlpReceived) | Unsound;
 
 /** The task table: work on payload bytes, by name. Pure: bytes in shared memory and plain values in, plain values out. */
 export const tasks = {
@@ -22,10 +29,19 @@ export const tasks = {
     try {
       return { kind: 'sound', ...(await examinePprof({ encoding, bytes }, maxBytes, { worker: true })) };
     } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      return { kind: 'unsound', reason: error.reason, message: error.message };
+      return unsound(error);
     }
   },
+  /** Makes of an OTLP request what travels inside, and looks at all of it. */
+  async otlp({ bytes, asked }: OtlpTask): Promise<OtlpReport> {
+    try {
+      return { kind: 'sound', ...receiveOtlp(bytes, asked) };
+    } catch (error) {
+      return unsound(error);
+    }
+  },
+  /** Makes of profiles what an exporter's store takes. */
+  convert,
   /** Runs the stages of one group over profiles; the result of an edit is written into `out`. */
   stages: (task: StageTask): Promise<StageReport> => runStages(task),
   /** Loads the modules of a group; a sentence when one cannot be used. */
@@ -36,3 +52,9 @@ export type Tasks = typeof tasks;
 export type TaskName = keyof Tasks;
 export type TaskInput<K extends TaskName> = Parameters<Tasks[K]>[0];
 export type TaskOutput<K extends TaskName> = Awaited<ReturnType<Tasks[K]>>;
+
+/** An error's class would be lost on the way. */
+function unsound(error: unknown): Unsound {
+  if (!(error instanceof DecodeError)) throw error;
+  return { kind: 'unsound', reason: error.reason, message: error.message };
+}

@@ -51,9 +51,9 @@ function shared(size: number): Uint8Array {
   return bytes;
 }
 function taskOf(group: StageGroup, bytes: Uint8Array): StageTask {
-  const payload = { encoding: 'gzip' as const, bytes };
-  const out = new Uint8Array(new SharedArrayBuffer(outBytes([payload])));
-  return { group, out, profiles: [{ attributes: new Map([['service_name', 'shop']]), payload }] };
+  const payload = { form: 'pprof' as const, encoding: 'gzip' as const, bytes };
+  const out = new Uint8Array(new SharedArrayBuffer(outBytes([bytes.length])));
+  return { group, out, profiles: [{ attributes: new Map([['service_name', 'shop']]), payload, part: 0 }] };
 }
 
 /** One thread without a crossing: µs per profile. */
@@ -92,6 +92,7 @@ async function onPool(threads: number, groups: readonly StageGroup[], bytes: Uin
         if (!left.edited) continue;
         const { edited } = left;
         payload = {
+          form: 'pprof',
           encoding: 'gzip',
           bytes: edited instanceof Uint8Array ? edited : task.out.subarray(edited.at, edited.at + edited.length),
         };

@@ -7,6 +7,7 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import type {
+  Body,
   Component,
   Consumer,
   Factory,
@@ -21,6 +22,7 @@ import type {
 import { BatchId } from '../../src/api/index.ts';
 import { components } from '../../src/components.ts';
 import { systemClock } from '../../src/telemetry/clock.ts';
+import { receiveOtlp } from '../../src/wire/otlp/receive.ts';
 import { decodePprof } from '../../src/wire/pprof/decode.ts';
 import { encodePprof } from '../../src/wire/pprof/encode.ts';
 import { examinePprof } from '../../src/wire/pprof/payload.ts';
@@ -79,6 +81,7 @@ function bench(): Bench {
         };
       },
       examine: examinePprof,
+      otlp: async (bytes, asked) => receiveOtlp(bytes, asked),
       summary: async () => undefined,
       wanted: () => true,
       extension: () => undefined,
@@ -256,7 +259,13 @@ for (const factory of components) {
 }
 
 function requestOf(bytes: Buffer): Request {
-  const body = { kind: 'body' as const, bytes, encoding: 'identity' as const, decoded: async () => body };
+  const body: Body = {
+    kind: 'body',
+    bytes,
+    encoding: 'identity',
+    decoded: async () => body,
+    rewritten: () => body,
+  };
   return {
     method: 'POST',
     path: '/ingest',

@@ -10,6 +10,12 @@ export const Config = z.strictObject({
     .describe(
       'File name without its ending. `{key}` is an attribute of the profile, or `time`, `seq`, `tenant`; no value can leave the folder.',
     ),
+  format: z
+    .enum(['pprof', 'otlp', 'otlp_json'])
+    .optional()
+    .describe(
+      'Form in which pprof and OTLP profiles are written; `otlp_json` is one line per request. Unset writes each as it came; other forms always are.',
+    ),
   max_files: z.int().min(1).default(1000).describe('Files to keep; the oldest goes first.'),
   max_bytes: fields.bytes().prefault('256MiB').describe('Bytes to keep; the oldest file goes first.'),
   max_age: fields.duration().prefault('24h').describe('Files older than this are deleted; 0 keeps them.'),

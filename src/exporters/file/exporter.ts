@@ -4,15 +4,18 @@ import { join } from 'node:path';
 import {
   ACCEPTED,
   type Component,
+  type Drop,
   type Host,
   type Profile,
   type ProfileBatch,
   type Result,
   type Sender,
 } from '../../api/index.ts';
-import { gzip } from '../../wire/gzip.ts';
+import { bytesOfProfiles } from '../../model/batch.ts';
+import { DecodeError } from '../../wire/decode-error.ts';
 import type { Config } from './config.ts';
-import { endingOf, fileName } from './file-name.ts';
+import { contentOf, type Document, documentsOf } from './documents.ts';
+import { fileName } from './file-name.ts';
 import { Retention } from './retention.ts';
 
 /** Writes beside the final name and renames: a reader never sees half a file. */
@@ -37,44 +40,52 @@ export class FileExporter implements Component, Sender<'profiles'> {
   }
 
   async send(batch: ProfileBatch): Promise<Result<ProfileBatch>> {
-    const { profiles } = batch;
-    for (let at = 0; at < profiles.length; at++) {
+    const documents = documentsOf(batch.profiles);
+    const drops: Drop[] = [];
+    for (const [at, document] of documents.entries()) {
       try {
-        await this.#write(batch, profiles[at]!);
+        await this.#write(batch, document);
       } catch (thrown) {
+        if (thrown instanceof DecodeError) {
+          drops.push({ items: document.length, reason: 'bad_profile', message: thrown.message });
+          continue;
+        }
         // Space, rights and disks come back; the profile is good.
         const error = thrown as NodeJS.ErrnoException;
         this.#degrade(error);
-        if (at === 0) return { kind: 'retryable', error };
-        const owed = profiles.slice(at);
+        const owed = documents.slice(at).flat();
+        if (owed.length === batch.profiles.length) return { kind: 'retryable', error };
         return { kind: 'retryable', error, rest: { ...batch, profiles: owed, sizeBytes: sizeOf(owed) } };
       }
     }
-    return ACCEPTED;
+    if (drops.length === 0) return ACCEPTED;
+    if (drops.length === documents.length)
+      return { kind: 'permanent', error: new Error(drops[0]!.message), fault: 'sender' };
+    return { kind: 'accepted', drops };
   }
 
-  async #write(batch: ProfileBatch, profile: Profile): Promise<void> {
-    const { form, encoding, bytes: received } = profile.payload;
-    const compress = form === 'pprof' && encoding === 'identity';
-    const bytes = compress ? await gzip(received) : received;
+  async #write(batch: ProfileBatch, document: Document): Promise<void> {
+    const { chunks, ending } = await contentOf(document, this.#config.format === 'otlp_json');
     const sequence = ++this.#sequence;
-    const base = fileName(this.#config.name, batch, profile, sequence);
-    const name = `${base}${endingOf(form, compress ? 'gzip' : encoding)}`;
+    const name = `${fileName(this.#config.name, batch, document[0], sequence)}${ending}`;
     try {
-      await this.#place(bytes, name, sequence);
+      await this.#place(chunks, name, sequence);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       // Somebody tidied the folder away.
       await mkdir(this.#config.path, { recursive: true });
-      await this.#place(bytes, name, sequence);
+      await this.#place(chunks, name, sequence);
     }
-    await this.#tidy(name, bytes.length);
+    await this.#tidy(
+      name,
+      chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+    );
   }
 
-  async #place(bytes: Uint8Array, name: string, sequence: number): Promise<void> {
+  async #place(chunks: readonly Uint8Array[], name: string, sequence: number): Promise<void> {
     const temporary = join(this.#config.path, `.flamegate-${this.#mark}-${sequence}.tmp`);
     try {
-      await writeFile(temporary, bytes);
+      await writeFile(temporary, chunks);
       await rename(temporary, join(this.#config.path, name));
     } catch (error) {
       // It may never have come to be; the error that matters is the first.
@@ -106,9 +117,6 @@ export class FileExporter implements Component, Sender<'profiles'> {
 
 function sizeOf(profiles: readonly Profile[]): number {
   let size = 0;
-  for (const { payload, origin } of profiles) {
-    size += payload.bytes.length;
-    for (const part of Object.values(origin?.parts ?? {})) size += part.length;
-  }
+  for (const bytes of bytesOfProfiles(profiles)) size += bytes.length;
   return size;
 }

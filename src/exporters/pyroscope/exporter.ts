@@ -1,4 +1,5 @@
 import type { Component, Host, Instrument, Profile, ProfileBatch, Result, Sender } from '../../api/index.ts';
+import { bytesOfProfiles } from '../../model/batch.ts';
 import { HttpClient } from '../../net/client.ts';
 import { OwnHeaders } from '../../net/own-headers.ts';
 import { resultOf } from './answer.ts';
@@ -21,6 +22,7 @@ export class PyroscopeExporter implements Component, Sender<'profiles'> {
   readonly #host: Host;
   readonly #headers: OwnHeaders;
   readonly #dropped: Instrument;
+  readonly #losses: Instrument;
   #client: HttpClient | undefined;
   #degraded = false;
 
@@ -30,6 +32,10 @@ export class PyroscopeExporter implements Component, Sender<'profiles'> {
     this.#headers = new OwnHeaders(config.headers);
     this.#dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
       help: 'Profiles (and requests of traces) that went no further, by reason.',
+      labels: ['reason'],
+    });
+    this.#losses = host.metrics.counter('flamegate_conversion_losses_total', {
+      help: 'What a form could not carry when a profile was converted, by reason (docs/fidelity.md).',
       labels: ['reason'],
     });
   }
@@ -81,9 +87,8 @@ export class PyroscopeExporter implements Component, Sender<'profiles'> {
     const door = await doorFor(this.#config, profile, summary);
     if (door.kind === 'none') return { kind: 'permanent', error: new Error(door.why), fault: 'gateway' };
     const isPush = door.kind === 'push';
-    const { contentType, chunks } = isPush
-      ? await pushBody(this.#config, batch, profile, summary)
-      : ingestBody(profile, door.query);
+    const pushed = isPush ? await pushBody(this.#config, batch, profile, summary) : undefined;
+    const { contentType, chunks } = pushed ?? ingestBody(profile, isPush ? '' : door.query);
     const headers = this.#headers.for(batch.tenant, contentType);
     if (isPush) headers['connect-protocol-version'] = '1';
     const answer = await client.post(
@@ -94,6 +99,8 @@ export class PyroscopeExporter implements Component, Sender<'profiles'> {
       abort,
     );
     const { result, meaning } = resultOf(answer);
+    if (meaning === 'accepted' && pushed && pushed.cutLabels > 0)
+      this.#losses.record(pushed.cutLabels, { reason: 'series_labels' });
     if (meaning === 'access') {
       this.#degraded = true;
       this.#host.report('degraded', result.kind === 'retryable' ? result.error : undefined);
@@ -107,9 +114,6 @@ export class PyroscopeExporter implements Component, Sender<'profiles'> {
 
 function sizeOf(profiles: readonly Profile[]): number {
   let size = 0;
-  for (const { payload, origin } of profiles) {
-    size += payload.bytes.length;
-    for (const part of Object.values(origin?.parts ?? {})) size += part.length;
-  }
+  for (const bytes of bytesOfProfiles(profiles)) size += bytes.length;
   return size;
 }

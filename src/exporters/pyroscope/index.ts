@@ -9,5 +9,10 @@ export default exporter({
   home: import.meta.url,
   config: Config,
   accepts: ['profiles'],
+  // What Pyroscope's own doors brought goes out as it came.
+  takes: ({ max_profile_size, max_samples }) => ({
+    forms: ['pprof', 'jfr', 'groups', 'lines', 'tree', 'trie', 'speedscope'],
+    limits: { bytes: max_profile_size, samples: max_samples },
+  }),
   create: (config, host) => new PyroscopeExporter(config, host),
 });

@@ -6,6 +6,7 @@ import { parseSampleTypeConfig, profileName } from '../../wire/pyroscope/profile
 import { encodePush } from '../../wire/pyroscope/push.ts';
 import type { Config } from './config.ts';
 import type { Upload } from './ingest.ts';
+import { cutLabels } from './limits.ts';
 import { DEFAULT_SERVICE } from './series.ts';
 
 /** One profile as a PushRequest with one series: the server is not atomic over several. */
@@ -14,13 +15,16 @@ export async function pushBody(
   batch: ProfileBatch,
   profile: Profile,
   summary: () => Promise<Summary | undefined>,
-): Promise<Upload> {
+): Promise<Upload & { readonly cutLabels: number }> {
   const labels = await labelsOf(batch, profile, summary);
+  // What came by a door of Pyroscope was checked there, against a bound that may be another one.
+  const cut = batch.dialect === 'otel' ? cutLabels(labels, config.max_label_names) : 0;
   const { bytes, encoding } = profile.payload;
   const rawProfile = encoding === 'identity' && config.compression === 'gzip' ? await gzip(bytes) : bytes;
   const sorted = [...labels].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     contentType: 'application/proto',
+    cutLabels: cut,
     chunks: encodePush([{ labels: sorted, samples: [{ rawProfile, id: profile.origin?.sampleId ?? '' }] }]),
   };
 }

@@ -3,9 +3,10 @@ import { Rows } from './growth.ts';
 import { Labels } from './labels.ts';
 import { Locations } from './locations.ts';
 import { Mappings } from './mappings.ts';
+import type { OtlpFields } from './otlp-fields.ts';
 import { Samples } from './samples.ts';
 import { Strings } from './strings.ts';
-import type { UnknownFields } from './unknown.ts';
+import type { Holder, UnknownFields } from './unknown.ts';
 
 /** What a column of values measures: rows of strings. */
 export interface ValueTypeRows {
@@ -14,7 +15,7 @@ export interface ValueTypeRows {
 }
 
 /**
- * A profile as a struct of arrays. What one thing says of another is a row number, checked by the decoder: strings from row 0, which
+ * A profile as a struct of arrays, the superset of pprof and OTLP: the types of an OTLP scope's Profiles are its sample types. What one thing says of another is a row number, checked by the decoder: strings from row 0, which
  * is '', samples from row 0, everything else from row 1, with row 0 for none. Arrays are longer than what they hold (`count` says
  * how much), and are replaced when they grow: take them from their table again after adding something.
  */
@@ -39,6 +40,8 @@ export class Columns {
   periodType: ValueTypeRows | undefined;
   period = 0n;
   unknown: UnknownFields | undefined;
+  /** Of a profile that came as OTLP, or is to have what only OTLP says. */
+  otlp: OtlpFields | undefined;
   /** Strings of the source that must not stay once nothing names them, though unknown fields may: 1, or 0 for not. Set by `hide`. */
   hidden: Uint8Array | undefined;
 
@@ -59,7 +62,7 @@ export class Columns {
       33 * mappings.file.length;
     const ids = locations.ids.heldBytes + functions.ids.heldBytes + mappings.ids.heldBytes;
     const rows = samples.stack.byteLength + samples.values.halves.byteLength + this.comments.items.byteLength;
-    return perRow + ids + rows + strings.heldBytes;
+    return perRow + ids + rows + strings.heldBytes + (labels.raw?.byteLength ?? 0) + (this.otlp?.heldBytes ?? 0);
   }
 
   /** For decoders: an empty profile over these bytes. Keeps the arrays. */
@@ -77,6 +80,7 @@ export class Columns {
     this.timeNanos = this.durationNanos = this.period = 0n;
     this.periodType = undefined;
     this.unknown = undefined;
+    this.otlp = undefined;
     this.hidden = undefined;
   }
 
@@ -152,6 +156,13 @@ export class Columns {
     this.edited = true;
   }
 
+  /** Forgets fields that nobody knows, and attributes that only the source says, of a mapping, location, line or function. */
+  forget(holder: Holder, row: number): void {
+    const unknown = this.unknown?.of(holder)?.remove(row) ?? false;
+    const attributes = (holder === 'mapping' || holder === 'location') && (this.otlp?.forget(holder, row) ?? false);
+    if (unknown || attributes) this.edited = true;
+  }
+
   /** Takes from a sample the labels for which `gone` says so. */
   removeLabels(sample: number, gone: (label: number) => boolean): void {
     const { labels, samples } = this;
@@ -185,7 +196,10 @@ export class Columns {
     for (let sample = 0; sample < samples.count; sample++) {
       if (!keep(sample)) continue;
       if (places) places[sample] = kept;
-      if (kept !== sample) samples.move(sample, kept);
+      if (kept !== sample) {
+        samples.move(sample, kept);
+        this.otlp?.move(sample, kept, samples.width);
+      }
       kept++;
     }
     if (kept === samples.count) return;

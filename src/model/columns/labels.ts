@@ -14,9 +14,18 @@ export class Labels {
   unit = new Uint32Array(8) as Uint32Array;
   next = new Uint32Array(8) as Uint32Array;
   readonly number = new Int64s();
+  /**
+   * For values that are neither text nor number: 1 + index of the encoded value in `encoded`, and the label is its JSON text. 0 for
+   * others. Profiles without such values have no such column.
+   */
+  raw: Uint32Array | undefined;
+  /** OTLP AnyValue messages without references. */
+  encoded: Uint8Array[] = [];
 
   clear(): void {
     this.count = 1;
+    this.raw = undefined;
+    if (this.encoded.length > 0) this.encoded = [];
   }
 
   ensure(count: number): void {
@@ -26,6 +35,7 @@ export class Labels {
     this.unit = grown(this.unit, count);
     this.next = grown(this.next, count);
     this.number.ensure(count);
+    if (this.raw) this.raw = grown(this.raw, this.key.length);
   }
 
   /** A new string label that no chain holds yet. */
@@ -44,11 +54,32 @@ export class Labels {
     this.unit[row] = 0;
     this.number.halves[2 * row] = 0;
     this.number.halves[2 * row + 1] = 0;
+    if (this.raw) this.raw[row] = 0;
+  }
+
+  /** Says that the text of a label stands for this value. */
+  setRaw(row: number, encoded: Uint8Array): void {
+    this.raw ??= grown(new Uint32Array(0), this.key.length);
+    this.raw[row] = this.encoded.push(encoded);
+  }
+
+  /** A copy of label `from` that no chain holds yet. */
+  addCopy(from: number): number {
+    const row = this.count++;
+    this.ensure(this.count);
+    this.key[row] = this.key[from]!;
+    this.text[row] = this.text[from]!;
+    this.unit[row] = this.unit[from]!;
+    this.next[row] = 0;
+    this.number.copy(from, row);
+    if (this.raw) this.raw[row] = this.raw[from]!;
+    return row;
   }
 
   /** Whether it is exactly this string label already. */
   isText(row: number, text: number): boolean {
     const { halves } = this.number;
+    if (this.raw && this.raw[row] !== 0) return false;
     return this.text[row] === text && this.unit[row] === 0 && halves[2 * row] === 0 && halves[2 * row + 1] === 0;
   }
 

@@ -10,6 +10,9 @@ export function namedStrings(columns: Columns): Uint8Array {
     named[functions.name[row]!] = named[functions.systemName[row]!] = named[functions.file[row]!] = 1;
   for (let row = 1; row < mappings.count; row++) named[mappings.file[row]!] = named[mappings.buildId[row]!] = 1;
   for (const { type, unit } of periodType ? [...sampleTypes, periodType] : sampleTypes) named[type] = named[unit] = 1;
+  const { scope, schemaUrl } = columns.otlp ?? {};
+  if (scope) named[scope.name] = named[scope.version] = named[scope.schemaUrl] = 1;
+  if (schemaUrl) named[schemaUrl] = 1;
   for (let at = 0; at < comments.length; at++) named[comments.items[at]!] = 1;
   for (const row of [columns.dropFrames, columns.keepFrames, columns.defaultSampleType, columns.docUrl]) named[row] = 1;
   return named;

@@ -1,10 +1,11 @@
 import type { Clock, Component, Logger, OutboxConfig, Result, Sender } from '../../api/index.ts';
 import { itemsOf } from '../../model/batch.ts';
+import type { Converter } from './convert.ts';
 import { deliverNow } from './direct.ts';
 import { Gate } from './gate.ts';
 import { HandOut } from './hand-out.ts';
 import { retryDelayMs } from './retry.ts';
-import { sendOnce } from './send.ts';
+import { sendConverted, sendOnce } from './send.ts';
 import type {
   AnyBatch,
   DeadReason,
@@ -41,6 +42,8 @@ export interface OutboxParts {
    * is behind it is down, since it may need many to let go of one.
    */
   readonly holding?: boolean;
+  /** Absent where the sender takes every form as it came. */
+  readonly converter?: Converter;
   readonly random?: () => number;
 }
 
@@ -334,8 +337,11 @@ export class Outbox implements Component, Reader {
     if (++this.#drainFailures >= atATime) this.#closing.abort();
   }
 
-  #send(batch: AnyBatch, abort: AbortSignal): Promise<Result<AnyBatch>> {
-    const { sender, config, log } = this.#of;
-    return sendOnce(sender, batch, { timeoutMs: config.timeout, abort, log });
+  async #send(batch: AnyBatch, abort: AbortSignal): Promise<Result<AnyBatch>> {
+    const { sender, config, log, converter } = this.#of;
+    const send = (ready: AnyBatch) => sendOnce(sender, ready, { timeoutMs: config.timeout, abort, log });
+    return converter && batch.signal === 'profiles'
+      ? await sendConverted(converter, batch, send, abort)
+      : await send(batch);
   }
 }

@@ -1,5 +1,7 @@
-import type { Logger, Result, Sender } from '../../api/index.ts';
+import { ACCEPTED, type Logger, type Result, type Sender } from '../../api/index.ts';
+import type { ProfileBatch } from '../../model/batch.ts';
 import { after } from '../../telemetry/timer.ts';
+import type { Converter } from './convert.ts';
 import type { AnyBatch } from './store.ts';
 
 /** One try, which `abort` or the time limit ends. Never rejects. @param of.timeoutMs 0 is no limit */
@@ -31,4 +33,34 @@ export async function sendOnce(
     callOff?.();
     abort.removeEventListener('abort', cut);
   }
+}
+
+/**
+ * One try of profiles that may have to be converted first. What cannot be is answered for beside the rest: a drop where the store took
+ * others, permanent where nothing is left. `rest` of a retryable answer is what was converted, so that nothing goes out twice.
+ */
+export async function sendConverted(
+  converter: Converter,
+  batch: ProfileBatch,
+  send: (ready: AnyBatch) => Promise<Result<AnyBatch>>,
+  abort: AbortSignal,
+): Promise<Result<AnyBatch>> {
+  const ready = await converter.ready(batch, abort);
+  if (ready instanceof Error) return { kind: 'retryable', error: ready };
+  const { failed, losses } = ready;
+  if (ready.batch.profiles.length === 0 && failed.length > 0)
+    return { kind: 'permanent', error: new Error(`cannot be converted: ${failed[0]}`), fault: 'sender' };
+  // Nothing to send is delivered: resources without a sample.
+  const result = ready.batch.profiles.length === 0 ? ACCEPTED : await send(ready.batch);
+  if (result.kind === 'accepted') {
+    converter.told(losses);
+    const drops = failed.map(message => ({ items: 1, reason: 'conversion_failed', message }));
+    return drops.length > 0 ? { kind: 'accepted', drops: [...(result.drops ?? []), ...drops] } : result;
+  }
+  if (result.kind === 'retryable' && result.rest) {
+    // The next try gets what was converted by this one.
+    converter.told(losses);
+    converter.dropped(failed);
+  }
+  return result;
 }

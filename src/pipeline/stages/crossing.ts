@@ -2,6 +2,7 @@ import type { Plain } from '../../model/attributes.ts';
 import type { Profile } from '../../model/batch.ts';
 import type { Memory } from '../../model/memory.ts';
 import type { Pool } from '../../workers/pool.ts';
+import { sizeAlone } from '../../workers/sizes.ts';
 import {
   outBytes,
   progressOf,
@@ -70,8 +71,7 @@ export class Crossing {
 
   async #task(items: readonly Item[], recipe: StageTask['recipe'], turn: 'first try' | 'again'): Promise<void> {
     const { pool, memory, group } = this.#of;
-    const payloads = items.map(({ profile }) => profile.payload);
-    const slab = memory.lease(outBytes(payloads));
+    const slab = memory.lease(outBytes(items.map(({ profile }) => sizeAlone(profile))));
     if (!slab) {
       this.refused = 'memory limit reached';
       return;
@@ -82,14 +82,15 @@ export class Crossing {
     const task: StageTask = {
       group,
       out,
-      profiles: items.map(({ profile: { attributes, payload } }) => ({
+      profiles: items.map(({ profile: { attributes, payload, part } }) => ({
         attributes,
-        payload: { encoding: payload.encoding, bytes: payload.bytes },
+        payload: { form: payload.form, encoding: payload.encoding, bytes: payload.bytes },
+        part,
       })),
       ...(recipe && { recipe }),
     };
     let bytes = 0;
-    for (const payload of payloads) bytes += payload.bytes.length;
+    for (const { profile } of items) bytes += sizeAlone(profile);
     const outcome = await pool.run('stages', task, { bytes, abort: this.#abort, fresh: turn === 'again' });
     if (outcome.kind === 'done') {
       this.#held.push(out);
@@ -148,7 +149,7 @@ function tasksOf(items: readonly Item[]): Item[][] {
       bytes = 0;
     }
     tasks.at(-1)!.push(item);
-    bytes += item.profile.payload.bytes.length;
+    bytes += sizeAlone(item.profile);
   }
   return tasks;
 }

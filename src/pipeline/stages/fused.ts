@@ -229,7 +229,7 @@ function countOf(outcome: Crossed, n: number): StageCount | undefined {
 }
 
 function isDecodable({ payload }: Profile): boolean {
-  return payload.form === 'pprof';
+  return payload.form === 'pprof' || payload.form === 'otlp';
 }
 
 function leftBy(profile: Profile, { set, bytes }: Extract<Crossed, { kind: 'kept' }>): Profile {
@@ -239,7 +239,8 @@ function leftBy(profile: Profile, { set, bytes }: Extract<Crossed, { kind: 'kept
     ...profile,
     ...(set && { attributes: set }),
     // The summary was of the bytes before.
-    ...(bytes && { payload: { form, encoding, bytes } }),
+    // What was one part of a request is a request of its own now.
+    ...(bytes && { payload: { form, encoding, bytes }, part: 0 }),
   };
 }
 

@@ -99,6 +99,7 @@ class Run {
       locations.folded[tail] = locations.folded[row]!;
       locations.lineStart[tail] = locations.lineStart[row]! + 1;
       locations.lineEnd[tail] = locations.lineEnd[row]!;
+      this.#columns.otlp?.inherit(row, tail);
       this.#tails.set(row, tail);
     }
     return tail;

@@ -1,6 +1,5 @@
 import type { Columns } from '../../model/columns/columns.ts';
 import { namedStrings } from '../../model/columns/named-strings.ts';
-import type { Holder } from '../../model/columns/unknown.ts';
 import type { Regex } from '../../wire/regex.ts';
 import { type Field, textMatcher } from './match.ts';
 import { rewriter, setText } from './rename.ts';
@@ -44,7 +43,7 @@ function redactFunctions(columns: Columns, field: 'function' | 'file', matches: 
     hide(name, row);
     hide(systemName, row);
     hide(file, row);
-    forget(columns, 'function', row);
+    columns.forget('function', row);
   }
   const { lines, lineStart, lineEnd } = locations;
   forgetLocations(columns, row => {
@@ -61,27 +60,23 @@ function redactMappings(columns: Columns, matches: Matches, hide: Hide): void {
     hidden[row] = 1;
     hide(mappings.file, row);
     hide(mappings.buildId, row);
-    forget(columns, 'mapping', row);
+    columns.forget('mapping', row);
   }
   forgetLocations(columns, row => hidden[locations.mapping[row]!] === 1);
 }
 
 /** Takes unknown fields from these locations and all of their lines. */
 function forgetLocations(columns: Columns, which: (location: number) => boolean): void {
-  const { unknown, locations } = columns;
-  if (!unknown?.of('location') && !unknown?.of('line')) return;
+  const { unknown, otlp, locations } = columns;
+  if (!unknown?.of('location') && !unknown?.of('line') && !otlp) return;
   for (let row = 1; row < locations.count; row++) {
     if (!which(row)) continue;
-    forget(columns, 'location', row);
-    for (let line = locations.lineStart[row]!; line < locations.lineEnd[row]!; line++) forget(columns, 'line', line);
+    columns.forget('location', row);
+    for (let line = locations.lineStart[row]!; line < locations.lineEnd[row]!; line++) columns.forget('line', line);
   }
 }
 
-function forget(columns: Columns, holder: Holder, row: number): void {
-  if (columns.unknown?.of(holder)?.remove(row)) columns.edited = true;
-}
-
-/** Comments, and texts that would name what now has another name: patterns of frames and the address of a document. */
+/** Comments, and texts that would name what now has another name: patterns of frames, the address of a document, attributes of OTLP. */
 function redactTexts(columns: Columns, matches: Matches, hide: Hide): void {
   const { comments, strings } = columns;
   for (let at = 0; at < comments.length; at++) if (matches(comments.items[at]!)) hide(comments.items, at);
@@ -92,6 +87,15 @@ function redactTexts(columns: Columns, matches: Matches, hide: Hide): void {
     columns.hide(row);
     columns.edited = true;
   }
+  const { otlp, labels } = columns;
+  for (const first of otlp ? [otlp.firstAttribute, otlp.scope?.firstAttribute ?? 0] : [])
+    for (let label = first; label !== 0; label = labels.next[label]!) {
+      if (labels.isNumber(label) || !matches(labels.text[label]!)) continue;
+      hide(labels.text, label);
+      // The text is the value now, whatever kind it had been of.
+      labels.setText(label, labels.text[label]!);
+      columns.edited = true;
+    }
 }
 
 /**

@@ -47,7 +47,7 @@ export function protocolOf(config: Config, host: Host, next: Consumer<'profiles'
       const attributes = labelsOf(request.query, config.max_label_names);
       const payload = await payloadOf(request, config, host);
       if (!('form' in payload)) return refused(payload);
-      if (payload.summary?.samples === 0) {
+      if (payload.summaries?.[0]?.samples === 0) {
         dropped.record(1, { reason: 'empty_profile' });
         return { status: 204 };
       }

@@ -21,6 +21,7 @@ import { IngestQuery, ingestForm } from '../../wire/pyroscope/ingest.ts';
 import { checkLabels } from '../../wire/pyroscope/labels.ts';
 import type { SeriesName } from '../../wire/pyroscope/name.ts';
 import { parseSampleTypeConfig } from '../../wire/pyroscope/profile-name.ts';
+import { tenantOf } from '../../wire/pyroscope/tenant.ts';
 import { type Intake, retryAfter } from './intake.ts';
 
 const SUCCESS: Response = { status: 200 };
@@ -39,7 +40,7 @@ const STATUS: Record<string, readonly [number, ConnectCode]> = {
 
 export async function ingest(request: Request, intake: Intake): Promise<Response> {
   try {
-    const tenant = intake.tenant(request);
+    const tenant = tenantOf(request.headers['x-scope-orgid']);
     const query = new IngestQuery(request.query);
     const { name } = query;
     checkLabels(name.labels, intake.config.max_label_names);

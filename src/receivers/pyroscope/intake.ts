@@ -1,12 +1,7 @@
 import type { Consumer, Host, Instrument, Payload, Profile, ReadOptions, Request, Result } from '../../api/index.ts';
 import { BatchId } from '../../api/index.ts';
-import { DecodeError } from '../../wire/decode-error.ts';
 import { type InflateBudget, receivePprof } from '../../wire/pprof/receive.ts';
 import type { Config } from './config.ts';
-
-/** Longest tenant id, bytes, and its characters, as Pyroscope wants them. */
-const MAX_TENANT_BYTES = 150;
-const TENANT = /^[0-9a-zA-Z!\-_.*'()]+$/;
 
 /** What both doors share: the limits, the tenant, the way into the pipeline, and the counters. */
 export class Intake {
@@ -32,16 +27,6 @@ export class Intake {
     });
   }
 
-  /** The one tenant of a write; '' without the header. @throws DecodeError bad_tenant */
-  tenant(request: Request): string {
-    const tenant = request.headers['x-scope-orgid'];
-    if (tenant === undefined || tenant === '') return '';
-    const one = String(tenant);
-    if (one.length > MAX_TENANT_BYTES || !TENANT.test(one) || one === '.' || one === '..')
-      throw new DecodeError('bad_tenant', 'X-Scope-OrgID must name exactly one tenant');
-    return one;
-  }
-
   /** A profile of the request. @param budget what all its profiles may inflate to, when there are several @throws DecodeError */
   pprof(bytes: Uint8Array, budget: number | InflateBudget = this.read.maxInflatedBytes): Promise<Payload> {
     return receivePprof(bytes, this.config.validate, budget, this.#host.examine);
@@ -49,7 +34,7 @@ export class Intake {
 
   /** Whether there is anything in it to forward; an empty profile is taken, counted, and goes no further. */
   worthwhile({ payload }: Profile): boolean {
-    if (payload.summary?.samples !== 0) return true;
+    if (payload.summaries?.[0]?.samples !== 0) return true;
     this.#dropped.record(1, { reason: 'empty_profile' });
     return false;
   }

@@ -5,6 +5,7 @@ import { DecodeError } from '../../wire/decode-error.ts';
 import { type ConnectCode, connectError } from '../../wire/pyroscope/connect.ts';
 import { checkLabels } from '../../wire/pyroscope/labels.ts';
 import { decodePush, decodePushJson, type PushSeries } from '../../wire/pyroscope/push.ts';
+import { tenantOf } from '../../wire/pyroscope/tenant.ts';
 import { type Intake, retryAfter } from './intake.ts';
 
 const PROTO = 'application/proto';
@@ -35,7 +36,7 @@ export async function push(request: Request, intake: Intake): Promise<Response> 
     const version = request.headers['connect-protocol-version'];
     if (version !== undefined && version !== '1')
       throw new DecodeError('bad_protocol_version', 'connect-protocol-version must be 1');
-    const tenant = intake.tenant(request);
+    const tenant = tenantOf(request.headers['x-scope-orgid']);
     const encoding =
       String(request.headers['content-encoding'] ?? '')
         .trim()

@@ -1,8 +1,9 @@
+import type { OtlpWire } from '../../model/otlp.ts';
 import { DecodeError } from '../decode-error.ts';
 import { BYTES, type Reader } from '../protobuf.ts';
 
 /** How an OTLP/HTTP body is encoded; an answer uses the encoding of the request (OTLP specification, "OTLP/HTTP Response"). */
-export type Wire = 'protobuf' | 'json';
+export type Wire = OtlpWire;
 
 /**
  * Text in an answer, bytes of UTF-8. OTLP 1.11 has a server keep its answer within 4 MiB and shorten the message first: two such

@@ -11,7 +11,8 @@ export type StringAt = (row: number) => string;
 /** The row of a string in the dictionary; it is added where it is missing. */
 export type RowOf = (text: string) => number;
 
-const tooDeep = () => new DecodeError('too_deep', `attribute values lie more than ${MAX_DEPTH} deep inside each other`);
+export const tooDeep = () =>
+  new DecodeError('too_deep', `attribute values lie more than ${MAX_DEPTH} deep inside each other`);
 
 /** The row that a varint names: what is negative or above 2^31 is above every table. */
 export function rowIn(reader: Reader): number {

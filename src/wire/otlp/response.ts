@@ -1,11 +1,11 @@
+import type { OtlpSignal } from '../../model/otlp.ts';
 import { BYTES, int64, Reader, VARINT } from '../protobuf.ts';
 import { answerObject, answerText, integerIn, objectIn, textField, textIn, type Wire } from './answer.ts';
 import { bytesField, longField } from './any-value.ts';
 
+export type { OtlpSignal } from '../../model/otlp.ts';
 export type { Wire } from './answer.ts';
 export { type RpcStatus, readRpcStatus, rpcStatus } from './status.ts';
-
-export type OtlpSignal = 'profiles' | 'traces';
 
 /** What a server took only a part of. None rejected, but a message: a warning. */
 export interface PartialSuccess {

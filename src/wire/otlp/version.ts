@@ -1,9 +1,9 @@
+import type { WireVersion } from '../../model/otlp.ts';
 import { DecodeError } from '../decode-error.ts';
 import { BYTES, FIXED64, Reader, VARINT } from '../protobuf.ts';
 import { DICTIONARY, REQUEST, RESOURCE_PROFILES, SCOPE_PROFILES } from './fields.ts';
 
-/** Layouts of OTLP profiles that are read and written. 1.11 is 1.10 on the wire. */
-export type WireVersion = '1.8' | '1.9' | '1.10';
+export type { WireVersion } from '../../model/otlp.ts';
 
 const PROFILE_SAMPLES = 2;
 

@@ -54,5 +54,5 @@ export async function receivePprof(
     throw new DecodeError('decompressed_too_large', 'the profiles of the request inflate to more than is allowed');
   const { summary, inflatedBytes } = await examine(payload, budget.leftBytes);
   if (encoding !== 'identity') budget.leftBytes -= inflatedBytes;
-  return { ...payload, summary };
+  return { ...payload, summaries: [summary] };
 }

@@ -33,3 +33,10 @@ function tooLong(text: string, maxBytes: number): boolean {
 function bad(message: string): DecodeError {
   return new DecodeError('bad_label', message);
 }
+
+/** The beginning of a text, of at most so many bytes in UTF-8, that ends with a whole character. */
+export function wellFormedPrefix(text: string, maxBytes: number): string {
+  let cut = text.slice(0, maxBytes);
+  while (Buffer.byteLength(cut) > maxBytes) cut = cut.slice(0, -1);
+  return cut.isWellFormed() ? cut : cut.slice(0, -1);
+}

@@ -1,13 +1,14 @@
 // The worker's side of stages: inflate once, decode once, let each stage edit the columns, encode and compress once.
 import type { Stage, Verdict } from '../../api/stage.ts';
-import type { Plain } from '../../model/attributes.ts';
+import type { Attributes, Plain } from '../../model/attributes.ts';
 import { hashOf } from '../../model/batch.ts';
 import type { Columns } from '../../model/columns/columns.ts';
 import { growingWithin } from '../../model/columns/growth.ts';
-import type { Encoding } from '../../model/payload.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
 import { compressHere, MAX_INFLATED_BYTES } from '../../wire/gzip.ts';
 import { inflate } from '../../wire/inflate.ts';
+import { decodeOtlp } from '../../wire/otlp/decode.ts';
+import { encodeOtlp } from '../../wire/otlp/encode.ts';
 import { encodePprof, releaseOutput } from '../../wire/pprof/encode.ts';
 import { MAX_EDITED_BYTES } from '../../wire/pprof/limits.ts';
 import { decodeToScratch, releaseScratch } from '../../wire/pprof/scratch.ts';
@@ -75,6 +76,16 @@ async function load(group: StageGroup): Promise<readonly Ready[]> {
   );
 }
 
+/** What stages made of one profile: its columns, or why it goes no further. */
+interface Ran {
+  readonly failed?: StageOutcome;
+  readonly dropped?: StageOutcome;
+  readonly kept?: readonly Columns[];
+  readonly envelope?: Attributes;
+  readonly edited?: boolean;
+  readonly notes: readonly { readonly stage: number; readonly note: Plain }[];
+}
+
 /** One task. Notes and edits of a profile count only once all stages are through with it. */
 class Work {
   readonly #stages: readonly Ready[];
@@ -85,6 +96,8 @@ class Work {
   readonly #notes: { stage: number; note: Plain }[] = [];
   #used = 0;
   #editedAny = false;
+  /** Since when the work of this moment is none of a stage's. */
+  #sinceMs = 0;
   /** Time for inflating, decoding, encoding and compressing, ms. */
   #others = 0;
 
@@ -109,14 +122,16 @@ class Work {
     };
   }
 
-  async #profile({ attributes, payload }: StageTask['profiles'][number]): Promise<StageOutcome> {
-    const startedMs = performance.now();
+  async #profile({ attributes, payload, part }: StageTask['profiles'][number]): Promise<StageOutcome> {
     Atomics.store(this.#progress, 0, 0);
+    this.#sinceMs = performance.now();
     try {
+      if (payload.form === 'otlp') return this.#part(attributes, payload.bytes, part);
       return await inflate(payload, MAX_INFLATED_BYTES, { worker: true }, raw => {
         const columns = decodeToScratch(raw);
-        this.#others += performance.now() - startedMs;
-        return this.#edit(attributes, columns, payload.encoding);
+        return this.#settled(attributes, this.#edit(attributes, [columns]), () =>
+          compressHere(encodePprof(columns), payload.encoding),
+        );
       });
     } catch (error) {
       if (error instanceof DecodeError) return { kind: 'undecodable', message: error.message };
@@ -127,8 +142,41 @@ class Work {
     }
   }
 
-  #edit(attributes: ReadonlyMap<string, Plain>, columns: Columns, encoding: Encoding): StageOutcome {
-    const notes: { stage: number; note: Plain }[] = [];
+  /** A part of an OTLP request that is edited becomes a request of its own. */
+  #part(attributes: Attributes, request: Uint8Array, part: number): StageOutcome {
+    const groups = decodeOtlp(request, part);
+    const ran = this.#edit(attributes, groups);
+    return this.#settled(attributes, ran, envelope => encodeOtlp([{ attributes: envelope, columns: ran.kept ?? [] }]));
+  }
+
+  /** Lets every stage edit the columns of a profile: one of a pprof, one for each group of profiles of an OTLP part. */
+  #edit(attributes: Attributes, all: readonly Columns[]): Ran {
+    const notes: Ran['notes'][number][] = [];
+    const kept: Columns[] = [];
+    let envelope = attributes;
+    let dropped: Ran['dropped'];
+    this.#others += performance.now() - this.#sinceMs;
+    for (const columns of all) {
+      const beside: typeof notes = [];
+      const outcome = this.#stagesOver(envelope, columns, beside);
+      if ('kind' in outcome && outcome.kind === 'failed') return { failed: outcome, notes: [] };
+      if ('kind' in outcome) dropped = outcome;
+      else {
+        envelope = outcome.envelope;
+        kept.push(columns);
+        notes.push(...beside);
+      }
+    }
+    this.#sinceMs = performance.now();
+    if (kept.length === 0 && dropped) return { dropped, notes: [] };
+    return { kept, envelope, edited: kept.length < all.length || kept.some(columns => columns.edited), notes };
+  }
+
+  #stagesOver(
+    attributes: Attributes,
+    columns: Columns,
+    notes: { stage: number; note: Plain }[],
+  ): Extract<StageOutcome, { kind: 'failed' | 'dropped' }> | { readonly envelope: Attributes } {
     let envelope = attributes;
     let beforeMs = performance.now();
     for (const [stage, { run }] of this.#stages.entries()) {
@@ -148,14 +196,20 @@ class Work {
       if (verdict.set && verdict.set.size > 0) envelope = edited(envelope, verdict.set);
       for (const note of verdict.notes ?? []) notes.push({ stage, note });
     }
+    return { envelope };
+  }
+
+  #settled(attributes: Attributes, ran: Ran, encode: (envelope: Attributes) => Uint8Array): StageOutcome {
+    const { failed, dropped, envelope = attributes, edited } = ran;
+    if (failed ?? dropped) return (failed ?? dropped)!;
     const outcome: StageOutcome = {
       kind: 'kept',
       ...(envelope !== attributes && { set: envelope }),
-      ...(columns.edited && { edited: this.#place(compressHere(encodePprof(columns), encoding)) }),
+      ...(edited && { edited: this.#place(encode(envelope)) }),
     };
-    this.#editedAny ||= columns.edited;
-    this.#notes.push(...notes);
-    this.#others += performance.now() - beforeMs;
+    this.#editedAny ||= edited === true;
+    this.#notes.push(...ran.notes);
+    this.#others += performance.now() - this.#sinceMs;
     return outcome;
   }
 
@@ -169,7 +223,7 @@ class Work {
   }
 }
 
-function edited(attributes: ReadonlyMap<string, Plain>, set: ReadonlyMap<string, Plain>): ReadonlyMap<string, Plain> {
+function edited(attributes: Attributes, set: Attributes): Attributes {
   const next = new Map(attributes);
   for (const [key, value] of set)
     if (value === null) next.delete(key);

@@ -34,7 +34,8 @@ export interface StageTask {
   readonly group: StageGroup;
   readonly profiles: readonly {
     readonly attributes: ReadonlyMap<string, Plain>;
-    readonly payload: Pick<Payload, 'encoding' | 'bytes'>;
+    readonly payload: Pick<Payload, 'form' | 'encoding' | 'bytes'>;
+    readonly part: number;
   }[];
   /** Where edited payloads go, one after another, up to the progress word at its end. */
   readonly out: Uint8Array;
@@ -78,8 +79,8 @@ export function roomOf(out: Uint8Array): number {
 }
 
 /** A size for `out` that holds the edited payloads of nearly every task: stages add little, and what does not fit is sent. */
-export function outBytes(payloads: readonly { readonly bytes: Uint8Array }[]): number {
+export function outBytes(sizes: readonly number[]): number {
   let bytes = 64;
-  for (const { bytes: payload } of payloads) bytes += Math.ceil(payload.length * 1.25) + 1024;
+  for (const size of sizes) bytes += Math.ceil(size * 1.25) + 1024;
   return bytes;
 }

@@ -45,6 +45,7 @@ test('the page of the shared keys and the schema are among the generated files',
   const paths = generate([at(find('receiver', 'self'))]).map(({ path }) => path);
   assert.ok(paths.some(path => path.endsWith('docs/outbox.md')));
   assert.ok(paths.some(path => path.endsWith('docs/config.schema.json')));
+  assert.ok(paths.some(path => path.endsWith('docs/fidelity.md')));
 });
 test('a README without a place for the table is an error that names it', () => {
   writeFileSync(readme, '# nothing');

@@ -41,9 +41,10 @@ export function listeningHost(summary?: Summary): { host: Host; said: Said } {
     memory,
     listen: () => ({}),
     examine: (payload, maxBytes) => examiner.examine(payload, maxBytes),
-    summary: async ({ payload }) => {
+    otlp: (bytes, asked) => examiner.otlp(bytes, asked),
+    summary: async profile => {
       said.summaries++;
-      return summary ?? examiner.summary(payload);
+      return summary ?? examiner.summary(profile);
     },
     extension: () => undefined,
     wanted: () => true,

@@ -11,9 +11,10 @@ import type {
   Response,
   Result,
 } from '../../../src/api/index.ts';
-import type { ProfileBatch } from '../../../src/model/batch.ts';
+import { bytesOf, type ProfileBatch } from '../../../src/model/batch.ts';
 import type { Encoding } from '../../../src/model/payload.ts';
 import { systemClock } from '../../../src/telemetry/clock.ts';
+import { receiveOtlp } from '../../../src/wire/otlp/receive.ts';
 import { examinePprof } from '../../../src/wire/pprof/payload.ts';
 import { SlabPool } from '../../../src/workers/slabs.ts';
 
@@ -37,10 +38,14 @@ export class Rig {
 
   readonly next: Consumer<'profiles'> = {
     consume: async (batch, abort) => {
-      const parts = batch.profiles.map(({ origin }) =>
+      // Of traces the tests look at the bytes only.
+      const profiles = batch.profiles ?? [];
+      const parts = profiles.map(({ origin }) =>
         Object.fromEntries(Object.entries(origin?.parts ?? {}).map(([name, bytes]) => [name, Buffer.from(bytes)])),
       );
-      const payloads = batch.profiles.map(({ payload }) => Buffer.from(payload.bytes));
+      const payloads = batch.profiles
+        ? profiles.map(({ payload }) => Buffer.from(payload.bytes))
+        : [...bytesOf(batch)].map(bytes => Buffer.from(bytes));
       this.seen.push({ batch, id: batch.id.hex, payloads, parts, abort });
       return this.answer(batch, abort);
     },
@@ -64,6 +69,7 @@ export class Rig {
       memory: new SlabPool({ budgetBytes: 1 << 24, poison: true }),
       listen: (_at, _protocol): Component => ({}),
       examine: examinePprof,
+      otlp: async (bytes, asked) => receiveOtlp(bytes, asked),
       summary: async () => undefined,
       wanted: () => true,
       extension: () => undefined,
@@ -124,6 +130,7 @@ function bodyOf(bytes: Buffer, encoding: Encoding): Body {
         return { kind: 'problem', reason: 'bad_compression', message: 'the gzip stream is damaged' };
       }
     },
+    rewritten: other => bodyOf(Buffer.from(other), 'identity'),
   };
   return body;
 }

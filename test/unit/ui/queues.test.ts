@@ -44,7 +44,14 @@ async function ask(target: string, { headers, remote, token, files }: Asked = {}
   });
   const route = routes.find(one => one.path === `/api/v1/queues${path}`)!;
   const request = {
-    ...{ method: route.method, path, query, remote: remote ?? '127.0.0.1', abort: new AbortController().signal },
+    ...{
+      method: route.method,
+      path,
+      query,
+      framing: 'plain' as const,
+      remote: remote ?? '127.0.0.1',
+      abort: new AbortController().signal,
+    },
     ...{ headers: { host: 'localhost:13133', ...headers }, read: () => assert.fail('no body') },
   } satisfies Request;
   const { status, body, headers: answered } = await route.handle(request);

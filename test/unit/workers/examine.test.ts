@@ -60,8 +60,11 @@ test('when the threads have enough to do, or there is no room, the sender is tol
 test('an acknowledged profile is looked at once, whatever else there is to do; what is none has no summary', async t => {
   const { examiner: one } = examiner(t, 1000, 1);
   const payload = { form: 'pprof' as const, ...large };
-  const [first, second] = await Promise.all([one.summary(payload), one.summary(payload)]);
+  const [first, second] = await Promise.all([one.summary({ payload, part: 0 }), one.summary({ payload, part: 0 })]);
   assert.ok(first && first === second);
-  assert.equal(await one.summary({ form: 'pprof', ...gzipped(large.bytes.subarray(0, 50_000)) }), undefined);
-  assert.equal(await one.summary({ form: 'jfr', ...small }), undefined);
+  assert.equal(
+    await one.summary({ payload: { form: 'pprof', ...gzipped(large.bytes.subarray(0, 50_000)) }, part: 0 }),
+    undefined,
+  );
+  assert.equal(await one.summary({ payload: { form: 'jfr', ...small }, part: 0 }), undefined);
 });

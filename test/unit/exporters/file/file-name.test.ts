@@ -3,7 +3,8 @@ import { basename, join, resolve } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Config } from '../../../../src/exporters/file/config.ts';
-import { endingOf, fileName, ownNames } from '../../../../src/exporters/file/file-name.ts';
+import { fileName, ownNames } from '../../../../src/exporters/file/file-name.ts';
+import { endingOf } from '../../../../src/model/payload.ts';
 import { batchOf, profileOf } from '../fixtures.ts';
 
 const TEMPLATE = Config.parse({ path: 'x' }).name;

@@ -77,7 +77,7 @@ describe('what arrives', () => {
         const { payload } = rig.only.batch.profiles[0]!;
         assert.deepEqual([payload.form, payload.encoding], ['pprof', encoding], name);
         assert.ok(rig.only.payloads[0]!.equals(bytes), name);
-        assert.equal(payload.summary?.types[0]?.total, validate === 'full' ? 7n : undefined, name);
+        assert.equal(payload.summaries?.[0]?.types[0]?.total, validate === 'full' ? 7n : undefined, name);
       }
   });
 
@@ -323,7 +323,7 @@ describe('the corpus', () => {
       else if (due.reason) assert.deepEqual([rig.dropped(due.reason), rig.seen.length], [1, 0]);
       else {
         assert.ok(rig.only.payloads[0]!.equals(bytes));
-        const { summary } = rig.only.batch.profiles[0]!.payload;
+        const summary = rig.only.batch.profiles[0]!.payload.summaries?.[0];
         if (expect.facts?.valueSums)
           assert.deepEqual(
             summary?.types.map(({ total }) => String(total)),
@@ -356,9 +356,9 @@ describe('the corpus', () => {
       const facts = main!.facts as PprofFacts;
       assert.deepEqual(
         [
-          payload.summary!.types.map(({ type, unit }) => ({ type, unit })),
-          payload.summary!.types.map(({ total }) => String(total)),
-          payload.summary!.samples,
+          payload.summaries![0]!.types.map(({ type, unit }) => ({ type, unit })),
+          payload.summaries![0]!.types.map(({ total }) => String(total)),
+          payload.summaries![0]!.samples,
         ],
         [facts.sampleTypes, facts.sums, facts.sampleCount],
       );

@@ -61,7 +61,7 @@ describe('what arrives', () => {
       payloads.reduce((sum, { length }) => sum + length, 0),
     );
     assert.deepEqual(
-      batch.profiles.map(({ payload, origin }) => [payload.encoding, payload.summary?.types[0]?.total, origin]),
+      batch.profiles.map(({ payload, origin }) => [payload.encoding, payload.summaries?.[0]?.types[0]?.total, origin]),
       [
         ['identity', 7n, { door: 'push', sampleId: 'first' }],
         ['gzip', 8n, { door: 'push' }],
@@ -135,7 +135,7 @@ describe('what arrives', () => {
       );
       const { series: expected } = recording.parts.find(({ facts }) => facts && 'series' in facts)!.facts as PushFacts;
       assert.deepEqual(
-        rig.only.batch.profiles.map(({ payload }) => payload.summary!.types.map(({ total }) => String(total))),
+        rig.only.batch.profiles.map(({ payload }) => payload.summaries![0]!.types.map(({ total }) => String(total))),
         expected.flatMap(({ samples }) => samples.map(({ pprof }) => pprof.sums)),
       );
     });

@@ -1,0 +1,154 @@
+// Before a batch is sent: profiles in a form that the store does not take, or beyond its limits, are made what it takes.
+import type { Logger, Takes } from '../../api/index.ts';
+import { bytesOfProfiles, type Profile, type ProfileBatch } from '../../model/batch.ts';
+import type { Payload } from '../../model/payload.ts';
+import type { ConvertReport, ConvertTask } from '../../workers/convert.ts';
+import type { Examiner } from '../../workers/examine.ts';
+import type { Pool } from '../../workers/pool.ts';
+import { inflatedSizeOf } from '../../workers/sizes.ts';
+
+/** Bytes that a sample takes in a pprof at the least: below limit × this no profile can have too many, and none is looked at. */
+const LEAST_SAMPLE_BYTES = 4;
+
+export interface ConverterParts {
+  readonly takes: Takes;
+  readonly pool: Pool;
+  readonly examiner: Pick<Examiner, 'summary'>;
+  readonly log: Logger;
+  /** What the form could not carry, told once the store took the profiles. */
+  readonly lost: (reason: string, items: number) => void;
+  /** Counts what went no further. */
+  readonly dropped: (items: number, reason: string) => void;
+}
+
+/** A batch as it can be sent. */
+export interface Ready {
+  readonly batch: ProfileBatch;
+  /** Profiles that cannot be converted, with a sentence each: the same bytes never can. */
+  readonly failed: readonly string[];
+  readonly losses: ConvertReport['losses'];
+}
+
+/** What one profile of the batch became. */
+interface Slot {
+  profiles: readonly Profile[];
+}
+
+export class Converter {
+  readonly #of: ConverterParts;
+
+  constructor(parts: ConverterParts) {
+    this.#of = parts;
+  }
+
+  /** Tells what was lost on the way, once for a delivery. */
+  told(losses: ConvertReport['losses']): void {
+    for (const { reason, items } of losses) this.#of.lost(reason, items);
+  }
+
+  /** Counts what failed, where no answer has a place for it. */
+  dropped(failed: readonly string[]): void {
+    if (failed.length > 0) this.#of.dropped(failed.length, 'conversion_failed');
+  }
+
+  /**
+   * The batch itself where the store takes all of it, which costs a look at each envelope. Results lie on the heap: they live as long as one
+   * try. An Error when it could not be tried now.
+   */
+  async ready(batch: ProfileBatch, abort: AbortSignal): Promise<Ready | Error> {
+    const wanted: Profile[] = [];
+    for (const profile of batch.profiles) if (await this.#must(profile)) wanted.push(profile);
+    if (wanted.length === 0) return { batch, failed: [], losses: [] };
+    const slots = new Map<Profile, Slot>();
+    const failed: string[] = [];
+    const losses: ConvertReport['losses'][number][] = [];
+    for (const { task, profiles, bytes } of this.#tasks(wanted, batch.receivedMs)) {
+      // What is here was acknowledged: it goes before what is not.
+      const outcome = await this.#of.pool.run('convert', task, { bytes, abort, first: true });
+      if (outcome.kind === 'full' || outcome.kind === 'gone') return new Error('the gateway is stopping');
+      if (outcome.kind === 'failed') {
+        for (const profile of profiles) slots.set(profile, { profiles: [] });
+        failed.push(...profiles.map(() => `the conversion ended without a result: ${outcome.message}`));
+        continue;
+      }
+      losses.push(...outcome.value.losses);
+      this.#place(profiles, outcome.value, slots, failed);
+    }
+    if (failed.length > 0)
+      this.#of.log.error('profiles cannot be converted', { failed: failed.length, why: failed[0] });
+    const profiles = batch.profiles.flatMap(profile => slots.get(profile)?.profiles ?? [profile]);
+    return { batch: { ...batch, profiles, sizeBytes: sizeOf(profiles) }, failed, losses };
+  }
+
+  async #must(profile: Profile): Promise<boolean> {
+    const { forms, limits } = this.#of.takes;
+    const { form } = profile.payload;
+    if (!forms.includes(form)) return target(form, forms) !== undefined;
+    if (!limits || form !== 'pprof') return false;
+    const size = inflatedSizeOf(profile.payload);
+    if (size > limits.bytes) return true;
+    if (size <= limits.samples * LEAST_SAMPLE_BYTES) return false;
+    return ((await this.#of.examiner.summary(profile))?.samples ?? 0) > limits.samples;
+  }
+
+  *#tasks(
+    wanted: readonly Profile[],
+    receivedMs: number,
+  ): Generator<{ task: ConvertTask; profiles: readonly Profile[]; bytes: number }> {
+    const { forms, limits } = this.#of.takes;
+    const toOtlp = wanted.filter(
+      ({ payload }) => !forms.includes(payload.form) && target(payload.form, forms) === 'otlp',
+    );
+    if (toOtlp.length > 0) {
+      const profiles = toOtlp.map(({ attributes, payload: { encoding, bytes } }) => ({
+        attributes,
+        payload: { encoding, bytes },
+      }));
+      yield { task: { to: 'otlp', profiles, receivedMs }, profiles: toOtlp, bytes: sizeOf(toOtlp) };
+    }
+    const others = wanted.filter(profile => !toOtlp.includes(profile));
+    for (const [payload, profiles] of Map.groupBy(others, one => one.payload)) {
+      const { form, encoding, bytes } = payload;
+      const parts = profiles.map(({ part }) => part);
+      const task = { to: 'pprof', payload: { form, encoding, bytes }, parts, ...(limits && { limits }) } as const;
+      yield { task, profiles, bytes: bytes.length };
+    }
+  }
+
+  #place(
+    given: readonly Profile[],
+    { request, outcomes }: ConvertReport,
+    slots: Map<Profile, Slot>,
+    failed: string[],
+  ): void {
+    const shared: Payload | undefined = request && { form: 'otlp', encoding: 'identity', bytes: request };
+    for (const [at, profile] of given.entries()) {
+      const { part, profiles, failure } = outcomes[at]!;
+      if (failure !== undefined) {
+        failed.push(failure);
+        slots.set(profile, { profiles: [] });
+      } else if (part !== undefined && shared)
+        slots.set(profile, { profiles: [{ ...profile, payload: shared, part }] });
+      else
+        slots.set(profile, {
+          profiles: (profiles ?? []).map(bytes => ({
+            ...profile,
+            payload: { form: 'pprof', encoding: 'identity', bytes },
+            part: 0,
+          })),
+        });
+    }
+  }
+}
+
+/** What a form is converted to for a store of these forms; undefined where nothing of ours does that. */
+function target(form: Payload['form'], forms: Takes['forms']): 'pprof' | 'otlp' | undefined {
+  if (form === 'pprof' && forms.includes('otlp')) return 'otlp';
+  return form === 'otlp' && forms.includes('pprof') ? 'pprof' : undefined;
+}
+
+function sizeOf(profiles: readonly Profile[]): number {
+  let size = 0;
+  for (const bytes of bytesOfProfiles(profiles)) size += bytes.length;
+  return size;
+}

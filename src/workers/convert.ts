@@ -1,0 +1,111 @@
+// Conversions between forms, as a task: what an exporter's store does not take is made what it takes.
+import type { Plain } from '../model/attributes.ts';
+import type { Payload } from '../model/payload.ts';
+import type { Loss } from '../wire/convert/losses.ts';
+import { otlpToPprof } from '../wire/convert/otlp-to-pprof.ts';
+import { pprofToOtlp } from '../wire/convert/pprof-to-otlp.ts';
+import { DecodeError } from '../wire/decode-error.ts';
+import { MAX_INFLATED_BYTES } from '../wire/gzip.ts';
+import { inflate } from '../wire/inflate.ts';
+import { type ProfileLimits, splitPprof } from '../wire/pprof/split.ts';
+
+export type ConvertTask =
+  /** Each profile becomes one ResourceProfiles of one request, in this order. */
+  | {
+      readonly to: 'otlp';
+      readonly profiles: readonly {
+        readonly attributes: ReadonlyMap<string, Plain>;
+        readonly payload: Pick<Payload, 'encoding' | 'bytes'>;
+      }[];
+      readonly receivedMs: number;
+    }
+  /** Each part of an OTLP request becomes pprof profiles; without a part, a pprof is only brought within the limits. */
+  | {
+      readonly to: 'pprof';
+      readonly payload: Pick<Payload, 'form' | 'encoding' | 'bytes'>;
+      readonly parts: readonly number[];
+      readonly limits?: ProfileLimits;
+    };
+
+/** What became of one profile: where its result lies, or what is wrong with it. */
+export interface Converted {
+  /** For otlp the part of `request`; for pprof the profiles, which may be none. */
+  readonly part?: number;
+  readonly profiles?: readonly Uint8Array[];
+  readonly failure?: string;
+}
+export interface ConvertReport {
+  readonly request?: Uint8Array;
+  /** One for each profile or part that was given. */
+  readonly outcomes: readonly Converted[];
+  readonly losses: readonly Loss[];
+}
+
+export async function convert(task: ConvertTask): Promise<ConvertReport> {
+  return task.to === 'otlp' ? await toOtlp(task) : await toPprof(task);
+}
+
+type Source = Parameters<typeof pprofToOtlp>[0][number];
+
+async function toOtlp({ profiles, receivedMs }: Extract<ConvertTask, { to: 'otlp' }>): Promise<ConvertReport> {
+  const sources: (Source | Converted)[] = [];
+  for (const { attributes, payload } of profiles) {
+    try {
+      sources.push({ attributes, raw: await inflated(payload), receivedMs });
+    } catch (error) {
+      sources.push(failed(error));
+    }
+  }
+  try {
+    return together(sources);
+  } catch (error) {
+    failed(error);
+    // One bad profile must not take the others with it: each is tried alone, then the sound ones together again.
+    return together(sources.map(source => ('raw' in source ? tried(source) : source)));
+  }
+}
+
+function together(sources: readonly (Source | Converted)[]): ConvertReport {
+  const sound = sources.filter(source => 'raw' in source);
+  let part = 0;
+  const outcomes = sources.map((source): Converted => ('raw' in source ? { part: part++ } : source));
+  if (sound.length === 0) return { outcomes, losses: [] };
+  const { bytes, losses } = pprofToOtlp(sound);
+  return { request: new Uint8Array(bytes), outcomes, losses };
+}
+
+function tried(source: Source): Source | Converted {
+  try {
+    pprofToOtlp([source]);
+    return source;
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+async function toPprof({ payload, parts, limits }: Extract<ConvertTask, { to: 'pprof' }>): Promise<ConvertReport> {
+  const outcomes: Converted[] = [];
+  const losses: Loss[] = [];
+  for (const part of parts) {
+    try {
+      let profiles: readonly Uint8Array[];
+      if (payload.form === 'otlp') {
+        const converted = otlpToPprof(payload.bytes, part);
+        losses.push(...converted.losses);
+        profiles = converted.profiles;
+      } else profiles = [await inflated(payload)];
+      outcomes.push({ profiles: limits ? profiles.flatMap(one => splitPprof(one, limits)) : profiles });
+    } catch (error) {
+      outcomes.push(failed(error));
+    }
+  }
+  return { outcomes, losses };
+}
+
+const inflated = (payload: Pick<Payload, 'encoding' | 'bytes'>): Promise<Uint8Array> =>
+  inflate(payload, MAX_INFLATED_BYTES, { worker: true }, raw => new Uint8Array(raw));
+
+function failed(error: unknown): Converted {
+  if (!(error instanceof DecodeError)) throw error;
+  return { failure: `${error.reason}: ${error.message}` };
+}
