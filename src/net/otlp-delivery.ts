@@ -42,7 +42,7 @@ export class OtlpDelivery {
   readonly #dropped: Instrument;
   #degraded = false;
 
-  /** @param call one try; the chunks are not touched any more once it has answered */
+  /** @param call one try; the chunks are not touched any more once it has answered; may throw DecodeError */
   constructor(host: Host, layout: Layout, call: (request: OtlpRequest, abort: AbortSignal) => Promise<OtlpOutcome>) {
     this.#host = host;
     this.#layout = layout;
@@ -81,15 +81,14 @@ export class OtlpDelivery {
   }
 
   async #sendOne(piece: Piece, { tenant }: Batch, abort: AbortSignal): Promise<OtlpOutcome> {
-    let request: Omit<OtlpRequest, 'tenant'>;
+    let outcome: OtlpOutcome;
     try {
-      request = piece.request();
+      outcome = await this.#call({ ...piece.request(), tenant }, abort);
     } catch (error) {
       if (error instanceof DecodeError) return { kind: 'permanent', error, fault: 'sender' };
       if (error instanceof Unsendable) return { kind: 'permanent', error, fault: 'gateway' };
       throw error;
     }
-    const outcome = await this.#call({ ...request, tenant }, abort);
     if (outcome.kind === 'access') {
       this.#degraded = true;
       this.#host.report('degraded', outcome.error);

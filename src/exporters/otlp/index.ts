@@ -9,5 +9,6 @@ export default exporter({
   home: import.meta.url,
   config: Config,
   accepts: ['profiles', 'traces'],
+  takes: () => ({ forms: ['otlp'] }),
   create: (config, host) => new OtlpExporter(config, host),
 });

@@ -11,6 +11,10 @@ export const Config = z
     profiles_endpoint: fields.url().optional().describe('Full URL for profiles, instead of one below endpoint.'),
     traces_endpoint: fields.url().optional().describe('Full URL for traces, instead of one below endpoint.'),
     ...client,
+    encoding: z
+      .enum(['proto', 'json'])
+      .default('proto')
+      .describe('Protobuf, or OTLP JSON, which costs far more and for which `wire_version` does not count.'),
     ...fields.otlpClient(),
   })
   .refine(

@@ -3,6 +3,9 @@ import { type AnswerLimit, HttpClient } from '../../net/client.ts';
 import { compressed } from '../../net/client-compression.ts';
 import { OtlpDelivery, type OtlpOutcome, type OtlpRequest } from '../../net/otlp-delivery.ts';
 import { OwnHeaders } from '../../net/own-headers.ts';
+import { MAX_INFLATED_BYTES } from '../../wire/gzip.ts';
+import { inflate } from '../../wire/inflate.ts';
+import { toJson } from '../../wire/otlp/json-write.ts';
 import type { OtlpSignal } from '../../wire/otlp/response.ts';
 import { outcomeOf } from './answer.ts';
 import type { Config } from './config.ts';
@@ -27,7 +30,9 @@ export class OtlpHttpExporter implements Component, Sender<'profiles' | 'traces'
   constructor(config: Config, host: Host) {
     this.#config = config;
     this.#headers = new OwnHeaders(config.headers);
-    const layout = { version: config.wire_version, references: config.references };
+    // Names in JSON did not change with the numbers.
+    const version = config.encoding === 'json' ? '1.10' : config.wire_version;
+    const layout = { version, references: config.references };
     this.#delivery = new OtlpDelivery(host, layout, (request, abort) => this.#post(request, abort));
   }
 
@@ -56,7 +61,8 @@ export class OtlpHttpExporter implements Component, Sender<'profiles' | 'traces'
     return this.#delivery.send(batch, abort);
   }
 
-  async #post({ signal, tenant, chunks, encoding }: OtlpRequest, abort: AbortSignal): Promise<OtlpOutcome> {
+  async #post(request: OtlpRequest, abort: AbortSignal): Promise<OtlpOutcome> {
+    const { signal, tenant } = request;
     if (!this.#doors) return { kind: 'retryable', error: new Error('the exporter is not running') };
     const door = this.#doors[signal];
     if (!door) {
@@ -64,13 +70,23 @@ export class OtlpHttpExporter implements Component, Sender<'profiles' | 'traces'
       return { kind: 'permanent', error, fault: 'gateway' };
     }
     const { compression, compression_params } = this.#config;
+    const isJson = this.#config.encoding === 'json';
+    const { chunks, encoding } = isJson ? await inJson(request) : request;
     // What came compressed is not compressed again.
     const coding: Encoding = encoding !== 'identity' ? encoding : compression === 'none' ? 'identity' : compression;
     const body = coding === encoding ? chunks : await compressed(chunks, coding, compression_params.level);
-    const headers = this.#headers.for(tenant, 'application/x-protobuf');
+    const headers = this.#headers.for(tenant, isJson ? 'application/json' : 'application/x-protobuf');
     if (coding !== 'identity') headers['content-encoding'] = coding;
     return outcomeOf(signal, await door.client.post(door.path, '', headers, body, abort));
   }
+}
+
+/** @throws DecodeError */
+async function inJson({ signal, chunks, encoding }: OtlpRequest): Promise<Pick<OtlpRequest, 'chunks' | 'encoding'>> {
+  const [only] = chunks;
+  const bytes = only && chunks.length === 1 ? only : Buffer.concat(chunks);
+  const json = await inflate({ encoding, bytes }, MAX_INFLATED_BYTES, {}, raw => toJson(raw, signal));
+  return { chunks: json, encoding: 'identity' };
 }
 
 function below(base: URL | undefined, path: string): URL | undefined {
