@@ -170,7 +170,7 @@ export class AnswerReader {
     try {
       end = this.#chunked.feed(bytes, at, (from, to) => this.#keep(bytes, from, to));
     } catch (error) {
-      throw malformed((error as Error).message);
+      throw error instanceof AnswerError ? error : malformed((error as Error).message);
     }
     if (this.#chunked.done) this.#state = 'done';
     return end;
