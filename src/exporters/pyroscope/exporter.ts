@@ -5,7 +5,6 @@ import { OwnHeaders } from '../../net/own-headers.ts';
 import { resultOf } from './answer.ts';
 import type { Config } from './config.ts';
 import { doorFor } from './door.ts';
-
 import { ingestBody } from './ingest.ts';
 import { pushBody } from './push.ts';
 
