@@ -35,7 +35,12 @@ export function proxyFor(
 
 function parsed(url: URL): ProxyServer {
   const secure = url.protocol === 'https:';
-  const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  let credentials: string;
+  try {
+    credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  } catch {
+    throw new TypeError('the credentials in the URL of the proxy hold a % that is no escape; write %25 for it');
+  }
   return {
     host: bare(url.hostname),
     port: Number(url.port) || (secure ? 443 : 80),

@@ -64,7 +64,7 @@ export class GrpcSession {
 
   /** Whether another call can be made now. */
   get hasRoom(): boolean {
-    return !this.leaving && this.#calls.size < this.#most;
+    return !this.leaving && this.#calls.size < this.#most && this.#session?.closed === false;
   }
 
   /** Whether the store has spoken. */

@@ -15,8 +15,8 @@ import {
 const RETRYABLE = new Set([429, 502, 503, 504]);
 /** Statuses that say when to come back. */
 const THROTTLING = new Set([429, 503]);
-/** The credentials, the address or the route are wrong, not the data. */
-const ACCESS = new Set([401, 403, 404]);
+/** The credentials (407: those for a proxy), the address or the route are wrong, not the data. */
+const ACCESS = new Set([401, 403, 404, 407]);
 
 export function outcomeOf(signal: OtlpSignal, answer: HttpAnswer | HttpFailure): OtlpOutcome {
   if (answer.kind === 'failure') {

@@ -55,6 +55,13 @@ test('a proxy comes from the configuration, else from the environment, where NO_
   );
 });
 
+test('credentials that are no percent-encoding are refused, without showing them', () => {
+  assert.throws(
+    () => proxyFor(new URL('http://a'), new URL('http://u:bad%zz@p:1')),
+    (error: Error) => /write %25/.test(error.message) && !error.message.includes('bad'),
+  );
+});
+
 interface Seen {
   readonly method: string | undefined;
   readonly target: string | undefined;

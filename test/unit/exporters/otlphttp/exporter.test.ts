@@ -6,10 +6,12 @@ import { after, before, beforeEach, test } from 'node:test';
 import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
 import type { OtlpHttpExporter } from '../../../../src/exporters/otlphttp/exporter.ts';
 import factory from '../../../../src/exporters/otlphttp/index.ts';
+import { examineOtlp } from '../../../../src/wire/otlp/examine.ts';
 import { fromJson } from '../../../../src/wire/otlp/json-read.ts';
 import { relayout } from '../../../../src/wire/otlp/relayout.ts';
 import { exportResponse, rpcStatus } from '../../../../src/wire/otlp/response.ts';
 import { wireVersionOf } from '../../../../src/wire/otlp/version.ts';
+import { CURRENT, capture, noCorpus } from '../../../kit/otlp.ts';
 import { batchOf, listeningHost, never, profileOf, type Said } from '../fixtures.ts';
 import { otlpBatch, payloadOf, resourcesOf, tagged, traceBatch } from '../otlp-requests.ts';
 
@@ -104,6 +106,22 @@ test('changed attributes are spliced in; a name of Pyroscope becomes one of OTLP
   assert.deepEqual(resourcesOf(got.at(-1)!.body), [{ 'service.name': 'p', region: 'eu' }]);
 });
 
+test('real requests arrive as the splice wrote them, and whole', { skip: noCorpus }, async () => {
+  for (const name of CURRENT) {
+    const bytes = capture(name);
+    const batch = tagged(otlpBatch([{ form: 'otlp', encoding: 'identity', bytes }]), 'gateway', 'g');
+    await exporting({}, ({ exporter }) => exporter.send(batch, never));
+    const body = gunzipSync(got.at(-1)!.body);
+    const before = examineOtlp(bytes).parts.map(({ samples }) => samples);
+    assert.deepEqual(
+      examineOtlp(body).parts.map(({ samples }) => samples),
+      before,
+      name,
+    );
+    assert.ok(resourcesOf(body).every(one => one.gateway === 'g'));
+  }
+});
+
 test('wire_version writes an older layout', async () => {
   const payload = payloadOf('a');
   for (const version of ['1.8', '1.9'] as const) {
@@ -183,7 +201,7 @@ test('each status means what OTLP says', async () => {
   });
   const meanings = {
     retryable: [429, 502, 503, 504],
-    access: [301, 307, 401, 403, 404],
+    access: [301, 307, 401, 403, 404, 407],
     permanent: [400, 405, 408, 409, 413, 415, 422, 499, 500, 501, 505, 507],
   };
   await exporting({}, async ({ exporter, said }) => {

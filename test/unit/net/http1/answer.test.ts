@@ -87,6 +87,19 @@ test('a long body is read to its end and kept to its bound', () => {
   assert.deepEqual([done, body.length, reusable], [true, ERROR_TEXT.bytes, true]);
 });
 
+test('where an answer must not be longer, it is an error with a code, however it is framed', () => {
+  const body = 'x'.repeat(11);
+  for (const framed of [
+    `Content-Length: 11\r\n\r\n${body}`,
+    `Transfer-Encoding: chunked\r\n\r\nb\r\n${body}\r\n0\r\n\r\n`,
+  ]) {
+    const feed = (bytes: number) =>
+      new AnswerReader({ bytes, beyond: 'fail' }).feed(Buffer.from(`HTTP/1.1 200 OK\r\n${framed}`));
+    assert.equal(feed(11), true);
+    assert.throws(() => feed(10), { code: 'ANSWER_TOO_LARGE' });
+  }
+});
+
 test('what is no answer is said to be none', () => {
   const bad = [
     'SSH-2.0-OpenSSH\r\n\r\n',
