@@ -15,7 +15,7 @@ type FileKey = 'ca_file' | 'cert_file' | 'key_file';
 const FILES: readonly FileKey[] = ['ca_file', 'cert_file', 'key_file'];
 
 let roots: readonly string[] | undefined;
-/** Who is trusted without being named: what Node brings and what the operator of this machine added. Read once, about 20 ms. */
+/** Who is trusted without being named: what Node brings and what the operator of this machine added. Read once, about 0.1 s. */
 function systemRoots(): readonly string[] {
   roots ??= [...new Set([...getCACertificates('default'), ...getCACertificates('system')])];
   return roots;

@@ -82,6 +82,22 @@ test('gzip goes as a compressed message', async t => {
   assert.equal(answer.kind === 'answer' && answer.body.toString(), 'plain text');
 });
 
+test('a coding that grpc-js does not know goes as bytes with its name', async t => {
+  const seen: unknown[] = [];
+  const server = await http2(t, stream => {
+    const chunks: Buffer[] = [];
+    stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    stream.on('end', () => {
+      const message = Buffer.concat(chunks);
+      seen.push(message[0], message.readUInt32BE(1), message.subarray(5).toString());
+      stream.respond(OK_TRAILERS, { endStream: true });
+    });
+  });
+  server.on('stream', (_stream, headers) => seen.push(headers['grpc-encoding'], headers[':path'], headers.te));
+  await clientOf(t, portOf(server)).call(PATH, {}, [Buffer.from('zs'), Buffer.from('td')], 'zstd', signal());
+  assert.deepEqual(seen, ['zstd', PATH, 'trailers', 1, 4, 'zstd']);
+});
+
 test('a status comes with its message decoded and its details', async t => {
   const details = rpcStatus({ code: 8, message: 'slow', retryAfterMs: 2500 }, 'protobuf');
   const port = await grpcJs(t, (_call, answer) => {
