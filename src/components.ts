@@ -2,6 +2,8 @@
 import type { Factory } from './api/index.ts';
 import debug from './exporters/debug/index.ts';
 import file from './exporters/file/index.ts';
+import otlp from './exporters/otlp/index.ts';
+import otlphttp from './exporters/otlphttp/index.ts';
 import pyroscopeExporter from './exporters/pyroscope/index.ts';
 import fileStorage from './extensions/file_storage/index.ts';
 import frames from './processors/frames/index.ts';
@@ -27,6 +29,8 @@ export const components: readonly Factory[] = [
   // exporters
   debug,
   file,
+  otlp,
+  otlphttp,
   pyroscopeExporter,
   // extensions
   fileStorage,

@@ -150,16 +150,31 @@ type WholeServerTls = z.output<ReturnType<typeof serverTls>>;
 /** What code hands in may leave to `net` what has a default. */
 export type ServerTls = Omit<WholeServerTls, 'min_version' | 'reload_interval'> &
   Partial<Pick<WholeServerTls, 'min_version' | 'reload_interval'>>;
+const clientTlsKeys = () => ({
+  ca_file: z.string().optional().describe('PEM of the authorities to trust beside the system ones.'),
+  cert_file: z.string().optional().describe('PEM client certificate.'),
+  key_file: z.string().optional().describe('PEM client key.'),
+  insecure_skip_verify: z.boolean().default(false).describe('Do not check the certificate of the store.'),
+  server_name_override: z.string().optional().describe('Name expected in the certificate.'),
+  min_version: z.enum(['1.2', '1.3']).default('1.2').describe('Oldest version of TLS.'),
+  reload_interval: duration()
+    .prefault('10s')
+    .describe('Changed files are noticed within this time, and used for new connections.'),
+});
+const hasPair = (tls: { cert_file?: string | undefined; key_file?: string | undefined }) =>
+  (tls.cert_file === undefined) === (tls.key_file === undefined);
+const PAIR = 'give cert_file and key_file together';
 export const clientTls = () =>
+  z.strictObject(clientTlsKeys()).refine(hasPair, PAIR).describe('TLS settings towards an https:// endpoint.');
+/** Of gRPC, whose endpoints have no scheme: it is TLS unless this says otherwise. */
+export const grpcTls = () =>
   z
     .strictObject({
-      ca_file: z.string().optional().describe('PEM of the authorities to trust beside the system ones.'),
-      cert_file: z.string().optional().describe('PEM client certificate.'),
-      key_file: z.string().optional().describe('PEM client key.'),
-      insecure_skip_verify: z.boolean().default(false).describe('Do not check the certificate of the store.'),
-      server_name_override: z.string().optional().describe('Name expected in the certificate.'),
+      insecure: z.boolean().default(false).describe('Speak without TLS, unless the endpoint begins with https://.'),
+      ...clientTlsKeys(),
     })
-    .describe('TLS settings towards an https:// endpoint.');
+    .refine(hasPair, PAIR)
+    .describe('TLS settings; gRPC is TLS unless `insecure` is set.');
 
 /** Of HTTP/2, as on the Collector's configgrpc. Zeros there mean gRPC's defaults, of which the first three are "never". */
 export const keepalive = () =>
@@ -225,6 +240,27 @@ export interface Listen {
   readonly keepalive?: z.output<ReturnType<typeof keepalive>> | undefined;
 }
 
+/** `host:port` of a store, with http:// or https:// before it or without. */
+export const target = () =>
+  z.string().transform((text, context) => {
+    const [, scheme, host = '', port = ''] = /^(?:(https?):\/\/)?(\[[^\]]+\]|[^:/@]+):(\d{1,5})\/?$/i.exec(text) ?? [];
+    const endpoint = URL.parse(`https://${host}:${port}`);
+    if (endpoint) return { host: endpoint.hostname, port: Number(port), secure: scheme?.toLowerCase() === 'https' };
+    context.addIssue('must be host:port, such as store:4317');
+    return z.NEVER;
+  });
+
+/** A proxy to go through. Its credentials stand in the URL, as everywhere; they are not shown. */
+export const proxyUrl = () =>
+  z
+    .url({ protocol: /^https?$/, error: 'must be the http:// or https:// URL of a proxy' })
+    .meta({ writeOnly: true })
+    .transform((text, context) => {
+      const parsed = new URL(text);
+      if (parsed.pathname !== '/' || /[?#]/.test(text)) context.addIssue('a proxy has no path; write http://host:port');
+      return parsed;
+    });
+
 /** The keys of everything that calls a store over HTTP. `timeout` is the pipeline's (see outbox). */
 export const client = () => ({
   endpoint: url().describe('Base URL of the store.'),
@@ -240,6 +276,28 @@ export const client = () => ({
     .describe('Headers to add to each request. `X-Scope-OrgID` here replaces the tenant of the batch.'),
   tls: clientTls().optional(),
   auth: auth().optional(),
+  proxy_url: proxyUrl()
+    .optional()
+    .describe('Proxy towards the store. Unset takes HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment.'),
+});
+
+/** The keys of everything that sends OTLP, over whatever. */
+export const otlpClient = () => ({
+  compression: z.enum(['gzip', 'zstd', 'none']).default('gzip').describe('Compression of requests.'),
+  compression_params: z
+    .strictObject({ level: z.int().min(1).max(9).default(1).describe('1 is fastest, 9 smallest.') })
+    .prefault({})
+    .describe('How hard to compress.'),
+  wire_version: z
+    .enum(['1.8', '1.9', '1.10'])
+    .default('1.10')
+    .describe('Layout of profiles that the store reads; 1.10 is 1.11 too.'),
+  references: z
+    .enum(['inline', 'intern'])
+    .default('inline')
+    .describe(
+      'Strings of resource and scope attributes: written in place, which every store reads, or as references into the dictionary (1.10).',
+    ),
 });
 
 const retry = z

@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs';
-import type { ConnectionOptions } from 'node:tls';
 import { gunzipSync } from 'node:zlib';
-import type { z } from 'zod';
-import { type Auth, configuredHeaderProblem, type fields, headerProblem } from '../api/index.ts';
+import { type Auth, configuredHeaderProblem, headerProblem } from '../api/index.ts';
 import { authorization } from './auth.ts';
+import type { Address } from './client-dial.ts';
+import { bare, portOf, proxyFor } from './client-proxy.ts';
+import { ClientTls, type ClientTlsSettings, proxyTls } from './client-tls.ts';
 import { classify } from './errno.ts';
-import { type AnswerHeaders, type AnswerReader, MAX_ANSWER_BYTES } from './http1/answer.ts';
-import { type Address, Connection, type Exchange } from './http1/connection.ts';
+import { type AnswerHeaders, type AnswerLimit, type AnswerReader, answerTooLong, ERROR_TEXT } from './http1/answer.ts';
+import { Connection, type Exchange } from './http1/connection.ts';
 
 /** Connections to one store at a time. The outbox's consumers are the real bound. */
 const DEFAULT_CONNECTIONS = 64;
@@ -20,7 +20,7 @@ export interface HttpAnswer {
   readonly kind: 'answer';
   readonly status: number;
   readonly headers: Readonly<AnswerHeaders>;
-  /** At most 64 KiB of it, Content-Encoding gzip undone. */
+  /** What the limit of the client lets through, Content-Encoding gzip undone. */
   readonly body: Buffer;
 }
 export interface HttpFailure {
@@ -32,8 +32,9 @@ export interface HttpFailure {
 export interface ClientConfig {
   readonly endpoint: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly tls?: z.output<ReturnType<typeof fields.clientTls>> | undefined;
+  readonly tls?: ClientTlsSettings | undefined;
   readonly auth?: Auth | undefined;
+  readonly proxy_url?: URL | undefined;
 }
 
 /**
@@ -49,22 +50,20 @@ export class HttpClient {
   readonly #configured: ReadonlySet<string>;
   readonly #authorization: (() => string) | undefined;
   readonly #most: number;
+  readonly #limit: AnswerLimit;
   readonly #open = new Set<Connection>();
   /** The one that was used last serves first, so that those not needed expire. */
   readonly #idle: Connection[] = [];
   readonly #waiting: Call[] = [];
   #closed = false;
 
-  /** @throws when a header cannot be sent */
-  constructor(config: ClientConfig, options: { connections?: number } = {}) {
+  /** @throws when a header cannot be sent, a TLS file cannot be read, or the environment names no proxy */
+  constructor(config: ClientConfig, options: { connections?: number; answer?: AnswerLimit } = {}) {
     const { endpoint } = config;
-    const secure = endpoint.protocol === 'https:';
-    this.#address = {
-      host: endpoint.hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: Number(endpoint.port) || (secure ? 443 : 80),
-      tls: secure ? tlsOptions(config.tls) : undefined,
-    };
-    this.#prefix = endpoint.pathname.replace(/\/$/, '');
+    const { address, origin, proxyAuthorization } = routeTo(config);
+    this.#address = address;
+    this.#prefix = `${origin}${endpoint.pathname.replace(/\/$/, '')}`;
+    this.#limit = options.answer ?? ERROR_TEXT;
     this.#authorization = authorization(config.auth);
     const configured = Object.entries(config.headers).map(([name, value]) => [name.toLowerCase(), value] as const);
     for (const [name, value] of configured) {
@@ -73,7 +72,11 @@ export class HttpClient {
     }
     this.#configured = new Set(configured.map(([name]) => name));
     this.#common = linesOf(
-      Object.fromEntries([['host', endpoint.host], ...configured]),
+      Object.fromEntries([
+        ['host', endpoint.host],
+        ...configured,
+        ...(proxyAuthorization === undefined ? [] : [['proxy-authorization', proxyAuthorization]]),
+      ]),
       this.#authorization ? new Set(['authorization']) : NONE,
     );
     this.#most = options.connections ?? DEFAULT_CONNECTIONS;
@@ -97,7 +100,7 @@ export class HttpClient {
         if (!TARGET.test(target)) throw new TypeError('the path or query holds what HTTP cannot say');
         const credentials = this.#authorization ? `authorization: ${this.#authorization()}\r\n` : '';
         const head = `POST ${target} HTTP/1.1\r\n${this.#common}${credentials}${linesOf(headers, this.#configured)}content-length: ${sizeBytes}\r\n\r\n`;
-        this.#dispatch(new Call(head, chunks, abort, resolve, call => this.#dispatch(call)));
+        this.#dispatch(new Call(head, chunks, abort, this.#limit, resolve, call => this.#dispatch(call)));
       } catch (thrown) {
         resolve({ kind: 'failure', ...classify(thrown) });
       }
@@ -123,6 +126,7 @@ export class HttpClient {
   #connect(): Connection {
     const connection = new Connection(
       this.#address,
+      this.#limit,
       (it, headers) => this.#free(it, headers),
       it => this.#gone(it),
     );
@@ -163,6 +167,7 @@ class Call implements Exchange {
   /** Whether it was answered; a call that waits for a connection may be over before its turn. */
   over = false;
   readonly #abort: AbortSignal;
+  readonly #limit: AnswerLimit;
   readonly #resolve: (outcome: HttpAnswer | HttpFailure) => void;
   readonly #again: (call: Call) => void;
   #connection: Connection | undefined;
@@ -171,12 +176,14 @@ class Call implements Exchange {
     head: string,
     chunks: readonly Uint8Array[],
     abort: AbortSignal,
+    limit: AnswerLimit,
     resolve: (outcome: HttpAnswer | HttpFailure) => void,
     again: (call: Call) => void,
   ) {
     this.head = head;
     this.chunks = chunks;
     this.#abort = abort;
+    this.#limit = limit;
     this.#resolve = resolve;
     this.#again = again;
     abort.addEventListener('abort', this.#cut);
@@ -197,7 +204,9 @@ class Call implements Exchange {
     }
     this.over = true;
     this.#abort.removeEventListener('abort', this.#cut);
-    this.#resolve(outcome instanceof Error ? { kind: 'failure', ...classify(outcome) } : answerOf(outcome));
+    this.#resolve(
+      outcome instanceof Error ? { kind: 'failure', ...classify(outcome) } : answerOf(outcome, this.#limit),
+    );
   }
 
   readonly #cut = (): void => {
@@ -208,15 +217,46 @@ class Call implements Exchange {
   };
 }
 
-function answerOf({ status, headers, body }: AnswerReader): HttpAnswer {
+function answerOf({ status, headers, body }: AnswerReader, limit: AnswerLimit): HttpAnswer | HttpFailure {
   if (headers['content-encoding'] !== 'gzip' || body.length === 0) return { kind: 'answer', status, headers, body };
   try {
-    return { kind: 'answer', status, headers, body: gunzipSync(body, { maxOutputLength: MAX_ANSWER_BYTES }) };
-  } catch {
+    return { kind: 'answer', status, headers, body: gunzipSync(body, { maxOutputLength: limit.bytes }) };
+  } catch (error) {
+    if (limit.beyond === 'fail' && (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      return { kind: 'failure', ...classify(answerTooLong(limit.bytes)) };
     // An error text that does not inflate is not worth losing the status for.
     return { kind: 'answer', status, headers, body: Buffer.alloc(0) };
   }
 }
+
+/** The way to the store. A proxy is asked for http:// by the absolute form of the target (RFC 9112 section 3.2.2), for https:// by a tunnel. */
+function routeTo({ endpoint, tls, proxy_url }: ClientConfig): {
+  address: Address;
+  /** What stands before the path of each request. */
+  origin: string;
+  proxyAuthorization?: string | undefined;
+} {
+  const proxy = proxyFor(endpoint, proxy_url);
+  const [host, port] = [bare(endpoint.hostname), portOf(endpoint)];
+  if (endpoint.protocol === 'https:')
+    return {
+      address: {
+        host,
+        port,
+        tls: new ClientTls(tls, ['http/1.1']),
+        tunnel: proxy && { proxy, tls: proxyTls(proxy, tls) },
+      },
+      origin: '',
+    };
+  if (!proxy) return { address: { host, port, tls: undefined }, origin: '' };
+  return {
+    address: { host: proxy.host, port: proxy.port, tls: proxyTls(proxy, tls) },
+    origin: endpoint.origin,
+    proxyAuthorization: proxy.authorization,
+  };
+}
+
+export type { AnswerLimit } from './http1/answer.ts';
 
 const NONE: ReadonlySet<string> = new Set();
 
@@ -237,19 +277,6 @@ function idleMs(headers: AnswerHeaders): number {
   const seconds = /\btimeout=(\d{1,6})/i.exec(headers['keep-alive'] ?? '')?.[1];
   if (seconds === undefined) return IDLE_MS;
   return Math.min(MAX_IDLE_MS, Math.max(0, Number(seconds) * 1000 - IDLE_MARGIN_MS));
-}
-
-function tlsOptions(tls: ClientConfig['tls']): ConnectionOptions {
-  return {
-    ALPNProtocols: ['http/1.1'],
-    ...(tls && {
-      rejectUnauthorized: !tls.insecure_skip_verify,
-      ...(tls.ca_file !== undefined && { ca: readFileSync(tls.ca_file) }),
-      ...(tls.cert_file !== undefined && { cert: readFileSync(tls.cert_file) }),
-      ...(tls.key_file !== undefined && { key: readFileSync(tls.key_file) }),
-      ...(tls.server_name_override !== undefined && { servername: tls.server_name_override }),
-    }),
-  };
 }
 
 /** `Retry-After` in ms: seconds or an HTTP date (RFC 9110 section 10.2.3). */

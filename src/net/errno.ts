@@ -21,7 +21,7 @@ const MEANINGS: Record<string, Meaning> = {
   CONNECT_TIMEOUT: { retryable: true, text: 'connection timed out' },
   CONNECTION_CLOSED: { retryable: true, text: 'connection closed by the other side' },
   ANSWER_MALFORMED: { retryable: true, text: 'what answers there does not speak HTTP/1.1' },
-  ANSWER_TOO_LARGE: { retryable: false, text: 'answer has too many headers' },
+  ANSWER_TOO_LARGE: { retryable: false, text: 'the answer is larger than it may be' },
   // An operator must act, but on the store's side or ours, and the data is good: keep it.
   CERT_HAS_EXPIRED: { retryable: true, text: 'certificate of the store has expired' },
   DEPTH_ZERO_SELF_SIGNED_CERT: { retryable: true, text: 'certificate of the store is self-signed; set tls.ca_file' },

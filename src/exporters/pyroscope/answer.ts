@@ -14,6 +14,7 @@ const STATUSES: Record<number, Meaning> = {
   401: 'access',
   403: 'access',
   404: 'access',
+  407: 'access',
   408: 'retryable',
   409: 'retryable',
   413: 'permanent',

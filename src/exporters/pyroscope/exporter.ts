@@ -1,10 +1,10 @@
 import type { Component, Host, Instrument, Profile, ProfileBatch, Result, Sender } from '../../api/index.ts';
 import { bytesOfProfiles } from '../../model/batch.ts';
 import { HttpClient } from '../../net/client.ts';
+import { OwnHeaders } from '../../net/own-headers.ts';
 import { resultOf } from './answer.ts';
 import type { Config } from './config.ts';
 import { doorFor } from './door.ts';
-import { OwnHeaders } from './headers.ts';
 import { ingestBody } from './ingest.ts';
 import { pushBody } from './push.ts';
 

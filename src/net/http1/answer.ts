@@ -3,8 +3,14 @@ import { Chunked } from './chunked.ts';
 
 /** Longest status line and headers of an answer, bytes; as node:http has it. */
 const MAX_HEAD_BYTES = 16 * 1024;
-/** What is kept of an answer's body, bytes: enough for any error text. The rest is read and thrown away. */
-export const MAX_ANSWER_BYTES = 64 * 1024;
+/** How much of an answer's body is kept, and what becomes of an answer that is longer. */
+export interface AnswerLimit {
+  readonly bytes: number;
+  /** `cut`: the rest is read and thrown away. `fail`: the answer is an error. */
+  readonly beyond: 'cut' | 'fail';
+}
+/** Enough for any error text, where nothing else of the body is read. */
+export const ERROR_TEXT: AnswerLimit = { bytes: 64 * 1024, beyond: 'cut' };
 
 const HEAD_END = Buffer.from('\r\n\r\n', 'latin1');
 const NO_BODY = Buffer.alloc(0);
@@ -20,6 +26,8 @@ export class AnswerError extends Error {
   }
 }
 
+export const answerTooLong = (most: number) =>
+  new AnswerError('ANSWER_TOO_LARGE', `the answer is longer than ${most} bytes`);
 const malformed = (what: string) => new AnswerError('ANSWER_MALFORMED', what);
 
 type State = 'head' | 'length' | 'close' | 'chunked' | 'done';
@@ -33,11 +41,16 @@ export class AnswerReader {
   #state: State = 'head';
   #head = '';
   #known: AnswerHead | undefined;
+  readonly #limit: AnswerLimit;
   #chunked = new Chunked();
   /** Of the body, bytes still to come. */
   #left = 0;
   #kept = 0;
   #body: Buffer[] = [];
+
+  constructor(limit: AnswerLimit) {
+    this.#limit = limit;
+  }
 
   /** Ready for the next answer. */
   reset(): void {
@@ -53,7 +66,7 @@ export class AnswerReader {
     return this.#state === 'head' && this.#head === '';
   }
 
-  /** At most `MAX_ANSWER_BYTES` of the body, as it was sent. */
+  /** What the limit lets through of the body, as it was sent. */
   get body(): Buffer {
     if (this.#body.length === 0) return NO_BODY;
     return this.#body.length === 1 ? this.#body[0]! : Buffer.concat(this.#body);
@@ -157,14 +170,16 @@ export class AnswerReader {
     try {
       end = this.#chunked.feed(bytes, at, (from, to) => this.#keep(bytes, from, to));
     } catch (error) {
-      throw malformed((error as Error).message);
+      throw error instanceof AnswerError ? error : malformed((error as Error).message);
     }
     if (this.#chunked.done) this.#state = 'done';
     return end;
   }
 
   #keep(bytes: Buffer, from: number, to: number): void {
-    const end = Math.min(to, from + MAX_ANSWER_BYTES - this.#kept);
+    const { bytes: most, beyond } = this.#limit;
+    const end = Math.min(to, from + most - this.#kept);
+    if (end < to && beyond === 'fail') throw answerTooLong(most);
     if (end <= from) return;
     this.#body.push(Buffer.from(bytes.subarray(from, end)));
     this.#kept += end - from;

@@ -1,20 +1,10 @@
-import { connect as connectTcp, type Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
-import { type AnswerHeaders, AnswerReader } from './answer.ts';
+import type { Socket } from 'node:net';
+import { type Address, coded, dial } from '../client-dial.ts';
+import { type AnswerHeaders, type AnswerLimit, AnswerReader } from './answer.ts';
 
-/** Time for a connection to be made, TLS included, ms. */
-const CONNECT_TIMEOUT_MS = 10_000;
 /** Answers are short; one buffer serves all connections, since each read is used up before the next. Bytes. */
 const READ_BYTES = 64 * 1024;
 const readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
-
-/** Where a store listens. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-  /** Makes it TLS. */
-  readonly tls: ConnectionOptions | undefined;
-}
 
 /** One request on its way. `done` is called exactly once, when its bytes are not touched any more. */
 export interface Exchange {
@@ -23,23 +13,20 @@ export interface Exchange {
   done(outcome: AnswerReader | Error): void;
 }
 
-/** An error of a connection that closed; `code` is the key of `errno.ts`. */
-function coded(code: string, message: string): Error {
-  return Object.assign(new Error(message), { code });
-}
-
 /**
  * One connection to a store, for one request at a time. Head and body are handed to the system in one call, without being put
  * together; bodies may lie in shared memory. About a third of the CPU of a general HTTP client (test/bench/README.md).
  */
 export class Connection {
-  readonly #socket: Socket;
-  readonly #reader = new AnswerReader();
+  readonly #reader: AnswerReader;
   readonly #idle: (connection: Connection, headers: AnswerHeaders) => void;
+  readonly #closed: (connection: Connection) => void;
+  readonly #giveUp: () => void;
+  /** Undefined until it is connected; the first request waits for that. */
+  #socket: Socket | undefined;
   #exchange: Exchange | undefined;
   /** What `done` is told once the socket is closed. */
   #outcome: AnswerReader | Error | undefined;
-  #connected = false;
   #writing = false;
   #answered = false;
   #timer: NodeJS.Timeout | undefined;
@@ -49,38 +36,34 @@ export class Connection {
 
   /** @param idle called when an answer was read and the connection can carry the next request */
   constructor(
-    { host, port, tls }: Address,
+    address: Address,
+    limit: AnswerLimit,
     idle: (connection: Connection, headers: AnswerHeaders) => void,
     closed: (connection: Connection) => void,
   ) {
+    this.#reader = new AnswerReader(limit);
     this.#idle = idle;
-    const ready = () => {
-      this.#connected = true;
-      clearTimeout(this.#timer);
+    this.#closed = closed;
+    const onread = {
+      buffer: readBuffer,
+      callback: (size: number) => {
+        this.#read(readBuffer.subarray(0, size));
+        return true;
+      },
     };
-    if (tls) {
-      this.#socket = connectTls({ ...tls, host, port }, ready).on('data', (bytes: Buffer) => this.#read(bytes));
-    } else {
-      const onread = {
-        buffer: readBuffer,
-        callback: (size: number) => {
-          this.#read(readBuffer.subarray(0, size));
-          return true;
-        },
-      };
-      this.#socket = connectTcp({ host, port, noDelay: true, keepAlive: true, onread }, ready);
-    }
-    this.#socket.setNoDelay(true);
-    this.#socket.on('error', error => this.#fail(error));
-    this.#socket.on('end', () => this.#ended());
-    this.#socket.on('close', () => {
-      clearTimeout(this.#timer);
-      closed(this);
-      this.#settle(this.#outcome ?? coded('CONNECTION_CLOSED', 'the connection was closed'));
+    this.#giveUp = dial(address, onread, (outcome, direct) => {
+      if (outcome instanceof Error) this.#end(outcome);
+      else this.#connected(outcome, direct);
     });
-    this.#timer = setTimeout(() => {
-      if (!this.#connected) this.#fail(coded('CONNECT_TIMEOUT', `no connection within ${CONNECT_TIMEOUT_MS} ms`));
-    }, CONNECT_TIMEOUT_MS);
+  }
+
+  #connected(socket: Socket, direct: boolean): void {
+    this.#socket = socket;
+    if (!direct) socket.on('data', (bytes: Buffer) => this.#read(bytes)).resume();
+    socket.on('error', error => this.#close(error));
+    socket.on('end', () => this.#ended());
+    socket.on('close', () => this.#end(coded('CONNECTION_CLOSED', 'the connection was closed')));
+    if (this.#exchange) this.#write(socket, this.#exchange);
   }
 
   /** Whether it served before and no byte of the present answer has come: then the store had closed it while it was idle. */
@@ -89,15 +72,17 @@ export class Connection {
   }
 
   send(exchange: Exchange): void {
-    if (this.#connected) clearTimeout(this.#timer);
+    clearTimeout(this.#timer);
     this.#served++;
     this.#exchange = exchange;
     this.#outcome = undefined;
-    this.#writing = true;
     this.#answered = false;
     this.#reader.reset();
-    const { head, chunks } = exchange;
-    const socket = this.#socket;
+    if (this.#socket) this.#write(this.#socket, exchange);
+  }
+
+  #write(socket: Socket, { head, chunks }: Exchange): void {
+    this.#writing = true;
     socket.cork();
     socket.write(head, 'latin1');
     const last = chunks.length - 1;
@@ -108,14 +93,14 @@ export class Connection {
 
   /** Closes after this time without a request, ms. */
   expire(ms: number): void {
-    this.#timer = setTimeout(() => this.#socket.destroy(), ms);
+    this.#timer = setTimeout(() => this.#socket?.destroy(), ms);
     this.#timer.unref();
   }
 
   /** Ends what is under way with this error. */
   abort(reason: Error): void {
     this.#cut = true;
-    this.#fail(reason);
+    this.#close(reason);
   }
 
   readonly #written = (error?: Error | null): void => {
@@ -125,13 +110,13 @@ export class Connection {
   #read(bytes: Buffer): void {
     if (!this.#exchange || this.#answered) {
       // Nobody asked for these.
-      this.#fail(coded('ANSWER_MALFORMED', 'the store sent bytes after its answer'));
+      this.#close(coded('ANSWER_MALFORMED', 'the store sent bytes after its answer'));
       return;
     }
     try {
       if (!this.#reader.feed(bytes)) return;
     } catch (error) {
-      this.#fail(error as Error);
+      this.#close(error as Error);
       return;
     }
     this.#answered = true;
@@ -146,17 +131,24 @@ export class Connection {
 
   #ended(): void {
     if (this.#exchange && this.#reader.end()) this.#close(this.#reader);
-    else this.#fail(coded('CONNECTION_CLOSED', 'the store closed the connection before it answered'));
-  }
-
-  #fail(error: Error): void {
-    this.#close(error);
+    else this.#close(coded('CONNECTION_CLOSED', 'the store closed the connection before it answered'));
   }
 
   /** `done` waits for the close: until then the system may still read the body. */
   #close(outcome: AnswerReader | Error): void {
     this.#outcome ??= outcome;
-    this.#socket.destroy();
+    if (this.#socket) this.#socket.destroy();
+    else {
+      this.#giveUp();
+      this.#end(this.#outcome);
+    }
+  }
+
+  /** Nothing of it is left. */
+  #end(outcome: AnswerReader | Error): void {
+    clearTimeout(this.#timer);
+    this.#closed(this);
+    this.#settle(this.#outcome ?? outcome);
   }
 
   #settle(outcome: AnswerReader | Error): void {

@@ -31,6 +31,8 @@ const made = spawnSync('openssl', [
   '-addext',
   'subjectAltName=DNS:localhost,IP:127.0.0.1',
 ]);
+/** As of the configuration. */
+const FRESH = { min_version: '1.2', reload_interval: 10_000 } as const;
 const skip = made.status === 0 ? false : 'openssl is not installed';
 
 test('a port serves over TLS and a client trusts it by ca_file; without it the failure says what to set', {
@@ -47,14 +49,19 @@ test('a port serves over TLS and a client trusts it by ca_file; without it the f
   const handle = async () => ({ status: 200, body: 'secure' });
   await listeners.bind('a', at, { name: 'a', routes: [{ path: '/x', method: 'POST', handle }] }).start!();
   const endpoint = new URL(`https://127.0.0.1:${listeners.address(at.endpoint)!.port}`);
-  const ask = async (tls?: { ca_file?: string; insecure_skip_verify: boolean }) => {
+  const ask = async (tls?: {
+    ca_file?: string;
+    insecure_skip_verify: boolean;
+    min_version: '1.2';
+    reload_interval: number;
+  }) => {
     const client = new HttpClient({ endpoint, headers: {}, ...(tls && { tls }) });
     const answer = await client.post('/x', '', {}, [Buffer.from('x')], new AbortController().signal);
     await client.close();
     return answer.kind === 'answer' ? answer.body.toString() : answer.error.message;
   };
-  assert.equal(await ask({ ca_file: cert, insecure_skip_verify: false }), 'secure');
-  assert.equal(await ask({ insecure_skip_verify: true }), 'secure');
+  assert.equal(await ask({ ca_file: cert, insecure_skip_verify: false, ...FRESH }), 'secure');
+  assert.equal(await ask({ insecure_skip_verify: true, ...FRESH }), 'secure');
   assert.match(await ask(), /self-signed; set tls\.ca_file/);
 });
 
@@ -77,7 +84,7 @@ test('other tls settings of an open port take effect with the newer binding, and
       { name: 'a', routes: [{ path: '/x', method: 'POST', handle }] },
     );
   const ask = async (scheme: string) => {
-    const tls = { ca_file: cert, insecure_skip_verify: false };
+    const tls = { ca_file: cert, insecure_skip_verify: false, ...FRESH };
     const client = new HttpClient({ endpoint: new URL(`${scheme}://${endpoint}`), headers: {}, tls });
     const answer = await client.post('/x', '', {}, [Buffer.from('x')], new AbortController().signal);
     await client.close();

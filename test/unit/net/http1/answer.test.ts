@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { AnswerError, AnswerReader, MAX_ANSWER_BYTES } from '../../../../src/net/http1/answer.ts';
+import { AnswerError, AnswerReader, ERROR_TEXT } from '../../../../src/net/http1/answer.ts';
 
 /** Feeds the text cut at these places; says what was read. */
 function read(text: string, cuts: readonly number[] = []) {
   const bytes = Buffer.from(text, 'latin1');
-  const reader = new AnswerReader();
+  const reader = new AnswerReader(ERROR_TEXT);
   const bounds = [0, ...cuts.map(cut => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
   let done = false;
   for (let n = 1; n < bounds.length; n++) {
@@ -66,7 +66,7 @@ for (const [what, text, expected] of WHOLE)
   });
 
 test('one reader reads one answer after the other', () => {
-  const reader = new AnswerReader();
+  const reader = new AnswerReader(ERROR_TEXT);
   const one = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
   assert.ok(reader.feed(one));
   reader.reset();
@@ -79,12 +79,25 @@ test('one reader reads one answer after the other', () => {
 });
 
 test('a long body is read to its end and kept to its bound', () => {
-  const length = MAX_ANSWER_BYTES * 3;
+  const length = ERROR_TEXT.bytes * 3;
   const { done, body, reusable } = read(
     `HTTP/1.1 500 No\r\nContent-Length: ${length}\r\n\r\n${'x'.repeat(length)}`,
     [70_000],
   );
-  assert.deepEqual([done, body.length, reusable], [true, MAX_ANSWER_BYTES, true]);
+  assert.deepEqual([done, body.length, reusable], [true, ERROR_TEXT.bytes, true]);
+});
+
+test('where an answer must not be longer, it is an error with a code, however it is framed', () => {
+  const body = 'x'.repeat(11);
+  for (const framed of [
+    `Content-Length: 11\r\n\r\n${body}`,
+    `Transfer-Encoding: chunked\r\n\r\nb\r\n${body}\r\n0\r\n\r\n`,
+  ]) {
+    const feed = (bytes: number) =>
+      new AnswerReader({ bytes, beyond: 'fail' }).feed(Buffer.from(`HTTP/1.1 200 OK\r\n${framed}`));
+    assert.equal(feed(11), true);
+    assert.throws(() => feed(10), { code: 'ANSWER_TOO_LARGE' });
+  }
 });
 
 test('what is no answer is said to be none', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 
 // Arrows point down, so this room cannot ask the assembly for its version; the package itself can be asked from anywhere.
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 const USER_AGENT = `flamegate/${version}`;
