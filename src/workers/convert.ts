@@ -7,6 +7,7 @@ import { pprofToOtlp } from '../wire/convert/pprof-to-otlp.ts';
 import { DecodeError } from '../wire/decode-error.ts';
 import { MAX_INFLATED_BYTES } from '../wire/gzip.ts';
 import { inflate } from '../wire/inflate.ts';
+import { releaseOtlpOutput } from '../wire/otlp/encode.ts';
 import { type ProfileLimits, splitPprof } from '../wire/pprof/split.ts';
 
 export type ConvertTask =
@@ -71,7 +72,9 @@ function together(sources: readonly (Source | Converted)[]): ConvertReport {
   const outcomes = sources.map((source): Converted => ('raw' in source ? { part: part++ } : source));
   if (sound.length === 0) return { outcomes, losses: [] };
   const { bytes, losses } = pprofToOtlp(sound);
-  return { request: new Uint8Array(bytes), outcomes, losses };
+  const request = new Uint8Array(bytes);
+  releaseOtlpOutput();
+  return { request, outcomes, losses };
 }
 
 function tried(source: Source): Source | Converted {

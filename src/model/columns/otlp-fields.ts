@@ -1,6 +1,6 @@
 import { grown } from './growth.ts';
 import { Links } from './links.ts';
-import { Observations } from './observations.ts';
+import type { Observations } from './observations.ts';
 
 /** An instrumentation scope; strings are rows, attributes a chain of labels. */
 export interface ScopeRows {
@@ -27,7 +27,8 @@ export class OtlpFields {
   readonly links = new Links();
   /** Row of links by sample; 0 for none. */
   link = new Uint32Array(8) as Uint32Array;
-  readonly observations = new Observations();
+  /** Of a profile that came as OTLP. */
+  observations: Observations | undefined;
   /**
    * The rows of the source's dictionary that mappings and locations came from, 0 for none: their attributes are read there when they are
    * written. Rows that were added later lie beyond the end.
@@ -45,12 +46,17 @@ export class OtlpFields {
   /** Of the resource. */
   schemaUrl = 0;
   resourceDroppedAttributes = 0;
+  /** Fields of the resource beside its attributes and their count, as they came: entities. */
+  resourceFields: Uint8Array[] = [];
+  /** Attributes of mappings and locations that pprof has no field for. */
+  mappingAttributes = 0;
+  locationAttributes = 0;
   /** Fields that the schema does not have. They are not kept. */
   unknownFields = 0;
 
   get heldBytes(): number {
     const rows = this.link.byteLength + this.mappingRows.byteLength + this.locationRows.byteLength;
-    return rows + this.links.ids.length + this.observations.heldBytes;
+    return rows + this.links.ids.length + (this.observations?.heldBytes ?? 0);
   }
 
   /** Makes room for the links of `count` samples. */
@@ -61,7 +67,8 @@ export class OtlpFields {
   /** Moves sample `from` to place `to`, which is not behind it. */
   move(from: number, to: number, width: number): void {
     this.link[to] = this.link[from]!;
-    for (let at = 0; at < width; at++) this.observations.move(from * width + at, to * width + at);
+    const { observations } = this;
+    if (observations) for (let at = 0; at < width; at++) observations.move(from * width + at, to * width + at);
   }
 
   /** Gives an added location the attributes of another. */

@@ -12,7 +12,7 @@ const SCANS = 8;
 export class Strings {
   /** Rows in use. */
   count = 0;
-  /** Rows from the source; those behind them were appended. */
+  /** Rows from the source in front of the first that was appended. */
   sourceCount = 0;
   /** Begin and end of each row; from the length of the source on, they lie in what was appended. */
   ranges = new Uint32Array(16) as Uint32Array;
@@ -43,7 +43,9 @@ export class Strings {
     if (at === this.ranges.length) this.ranges = grown(this.ranges, at + 2);
     this.ranges[at] = from;
     this.ranges[at + 1] = to;
-    this.sourceCount = ++this.count;
+    if (this.sourceCount === this.count) this.sourceCount++;
+    this.count++;
+    this.#index?.add(this.count - 1);
   }
 
   /** What the bytes of a row lie in, from `offset(row)` on. */

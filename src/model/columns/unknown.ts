@@ -82,4 +82,11 @@ export class UnknownFields {
   of(holder: Holder): Ranges | undefined {
     return this.#kinds.get(holder);
   }
+
+  /** Ranges of all holders: fields, those that touch as one. */
+  get count(): number {
+    let count = 0;
+    for (const ranges of this.#kinds.values()) count += ranges.length;
+    return count;
+  }
 }

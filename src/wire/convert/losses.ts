@@ -74,6 +74,12 @@ export const LOSSES = {
     item: 'scope',
     sentence: 'Name, version and attributes of the instrumentation scope, other than the `pprof.scope.*` ones.',
   },
+  otlp_resource_field: {
+    from: 'otlp',
+    to: 'pprof',
+    item: 'field',
+    sentence: 'What a resource says beside its attributes: references to entities.',
+  },
   otlp_schema_url: {
     from: 'otlp',
     to: 'pprof',
@@ -189,12 +195,17 @@ export const NORMALISED: readonly { readonly where: string; readonly sentence: s
   {
     where: 'OTLP → pprof',
     sentence:
-      'Profiles of one scope with equal time, duration, period and attributes become one pprof; their samples are joined by stack, attributes and link, and are 0 in the types where they have no value.',
+      'Profiles of one scope with equal time, duration, period and attributes become one pprof, unless a type would come twice; their samples are joined by stack, attributes and link, and are 0 in the types where they have no value.',
   },
   {
     where: 'OTLP → pprof',
     sentence:
       'The default sample type is what the scope says; without `pprof.scope.sample_type_order` it is the type of the first profile.',
+  },
+  {
+    where: 'OTLP',
+    sentence:
+      'Where samples are edited, a scope without profiles goes, and of a resource without any the attributes stay.',
   },
   {
     where: 'OTLP',

@@ -16,6 +16,11 @@ export function inlinedKeyValue(content: Uint8Array, stringAt: StringAt): Uint8A
   return inlined(content, 'keyValue', stringAt, 0);
 }
 
+/** As `inlinedKeyValue`, of an AnyValue. */
+export function inlinedAnyValue(content: Uint8Array, stringAt: StringAt): Uint8Array | undefined {
+  return inlined(content, 'anyValue', stringAt, 1);
+}
+
 function inlined(content: Uint8Array, kind: Kind, stringAt: StringAt, depth: number): Uint8Array | undefined {
   if (kind === 'anyValue' && depth > MAX_DEPTH)
     throw new DecodeError('too_deep', `attribute values lie more than ${MAX_DEPTH} deep inside each other`);

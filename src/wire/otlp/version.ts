@@ -10,8 +10,9 @@ const PROFILE_SAMPLES = 2;
 /** What one request has shown so far. A verdict once given stays: the first decisive hit wins. */
 interface Signs {
   hasDictionary: boolean;
-  /** Rows of the attribute table. */
+  /** Rows of the attribute table, and of the link table. */
   attributes: number;
+  links: number;
   /** Of the fields of Profile: 1.8, or one that dropped its comments. */
   profile: '1.8' | '1.9+' | undefined;
   /** Of the fields of Sample: as up to 1.9, or as from 1.10 on. */
@@ -34,8 +35,8 @@ const unsupported = (version: string) =>
 /**
  * The layout of a request. Field numbers of Profile and Sample moved from 1.8 to 1.9 to 1.10 without a new name for the service, so
  * it is told by wire types (specs: otlp-and-collector.md §1.6), once for the whole request. Where 1.8 and 1.9 are the same bytes it is
- * 1.9; where all are, 1.10. No object per sample. What cannot be told: 1.8 with packed comments and no later field of Profile, and an
- * old layout of samples whose values are not packed and that have a link or, beside timestamps, an attribute. `asked` is for that.
+ * 1.9; where all are, 1.10. No object per sample. A sender in an old layout whose samples have one unpacked value or attribute each
+ * cannot be told, nor 1.8 with packed comments and no later field of Profile: `asked` is for that.
  * @param asked what the receiver's setting `wire_version` says; anything but auto is taken as true
  * @throws DecodeError bad_protobuf; unsupported_version for 1.7 and older, which have their tables elsewhere
  */
@@ -44,6 +45,7 @@ export function wireVersionOf(bytes: Uint8Array, asked: 'auto' | WireVersion): W
   const signs: Signs = {
     hasDictionary: false,
     attributes: 0,
+    links: 0,
     profile: undefined,
     sample: undefined,
     marks: undefined,
@@ -94,14 +96,26 @@ function readDictionary(bytes: Uint8Array, signs: Signs): void {
     }
     signs.hasDictionary = true;
     const outer = reader.enter();
-    each(reader, DICTIONARY.attributeTable, () => {
-      signs.attributes++;
-      while (reader.next()) {
-        // A common KeyValue, with its key in place.
-        if (reader.field === 1 && reader.type === BYTES) throw unsupported('1.7 or older');
-        reader.skip();
-      }
-    });
+    readTables(reader, signs);
+    reader.leave(outer);
+  }
+}
+
+function readTables(reader: Reader, signs: Signs): void {
+  while (reader.next()) {
+    const { field } = reader;
+    if (field === DICTIONARY.linkTable) signs.links++;
+    if (field !== DICTIONARY.attributeTable) {
+      reader.skip();
+      continue;
+    }
+    const outer = reader.enter();
+    signs.attributes++;
+    while (reader.next()) {
+      // A common KeyValue, with its key in place.
+      if (reader.field === 1 && reader.type === BYTES) throw unsupported('1.7 or older');
+      reader.skip();
+    }
     reader.leave(outer);
   }
 }
@@ -138,15 +152,22 @@ function readSample(reader: Reader, signs: Signs): void {
   const { at: start, end } = reader;
   let seen = 0;
   let packed = 0;
-  let fours = 0;
   let timestamps = 0;
+  /** Field 4 as a number: a link of 1.9, or a value of 1.10 that is not packed, which Java's agent writes. */
+  let number = -1;
   while (reader.next()) {
     const { field, type } = reader;
     if (field < 8) {
       seen |= 1 << field;
       if (type === BYTES) packed |= 1 << field;
     }
-    if (field === 4) fours++;
+    if (field === 4 && type === VARINT) {
+      // A second one can be no link.
+      const before = number;
+      reader.varint();
+      number = before >= 0 || reader.hi !== 0 ? Number.MAX_SAFE_INTEGER : reader.lo;
+      continue;
+    }
     const from = reader.at;
     if (field === 5 && type === FIXED64) timestamps++;
     reader.skip();
@@ -155,10 +176,10 @@ function readSample(reader: Reader, signs: Signs): void {
   if (signs.sample) return;
   const has = (field: number, among = seen) => (among & (1 << field)) !== 0;
   if (has(3, packed)) signs.sample = '1.9-';
-  else if (has(4, packed) || fours > 1) signs.sample = '1.10+';
-  else if (has(4)) {
-    // One number: a link up to 1.9, or a value that was not packed. A link stands beside packed values or beside timestamps alone.
-    const isLink = !has(3) && (has(2) ? has(2, packed) : has(5));
+  else if (has(4, packed)) signs.sample = '1.10+';
+  else if (number >= 0) {
+    // A link is a row of its table, and stands beside packed values or beside timestamps alone.
+    const isLink = number < Math.max(1, signs.links) && !has(3) && (has(2) ? has(2, packed) : has(5));
     signs.sample = isLink ? '1.9-' : '1.10+';
   } else if (has(2) && !has(5)) {
     // In 1.10 it would have neither a value nor a timestamp.

@@ -8,7 +8,7 @@ import { DecodeError } from '../../wire/decode-error.ts';
 import { compressHere, MAX_INFLATED_BYTES } from '../../wire/gzip.ts';
 import { inflate } from '../../wire/inflate.ts';
 import { decodeOtlp } from '../../wire/otlp/decode.ts';
-import { encodeOtlp } from '../../wire/otlp/encode.ts';
+import { encodeOtlp, releaseOtlpOutput } from '../../wire/otlp/encode.ts';
 import { encodePprof, releaseOutput } from '../../wire/pprof/encode.ts';
 import { MAX_EDITED_BYTES } from '../../wire/pprof/limits.ts';
 import { decodeToScratch, releaseScratch } from '../../wire/pprof/scratch.ts';
@@ -139,6 +139,7 @@ class Work {
     } finally {
       releaseScratch();
       releaseOutput();
+      releaseOtlpOutput();
     }
   }
 
