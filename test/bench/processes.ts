@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { freePort } from '../kit/gateway.ts';
 
-const root = resolve(import.meta.dirname, '../..');
+export const root = resolve(import.meta.dirname, '../..');
 /** Clock ticks per second of /proc/PID/stat; 100 on every Linux that Node runs on. */
 const TICKS_PER_SECOND = 100;
 const canPin = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
@@ -20,12 +20,12 @@ export interface Target {
 }
 
 /** @param cores the measured process has core 0 to itself, unless it works on two threads; load and sinks share the other */
-function start(cores: '0' | '1' | '0,1', args: string[], cwd = root): ChildProcess {
+export function start(cores: '0' | '1' | '0,1', args: string[], cwd = root): ChildProcess {
   const [command, all] = canPin ? ['taskset', ['-c', cores, process.execPath, ...args]] : [process.execPath, args];
   return spawn(command as string, all as string[], { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-function ready(child: ChildProcess, text: string): Promise<void> {
+export function ready(child: ChildProcess, text: string): Promise<void> {
   return new Promise((done, fail) => {
     let seen = '';
     child.stdout!.setEncoding('utf8').on('data', (chunk: string) => {

@@ -134,3 +134,6 @@ export function statusBytes(code: number, message: string, retryAfterMs?: number
         ];
   return encodeMessage('Status', { code, message, details });
 }
+
+/** A request of profiles by reflection, for those who measure. */
+export const requestByProtobufjs = root.lookupType('ExportProfilesServiceRequest');

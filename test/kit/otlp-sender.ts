@@ -134,6 +134,9 @@ export function http2Sender(url: string): Sender {
   };
 }
 
+const textsOf = (headers: IncomingHttpHeaders): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+
 export interface Exchange {
   readonly headers: Record<string, string>;
   readonly trailers: Record<string, string>;
@@ -161,8 +164,8 @@ export function exchange(
     stream.on('error', reject);
     stream.on('close', () =>
       resolve({
-        headers: first as Record<string, string>,
-        trailers: last as Record<string, string>,
+        headers: textsOf(first),
+        trailers: textsOf(last),
         body: Buffer.concat(chunks),
       }),
     );
