@@ -182,17 +182,21 @@ function inlinedDictionary(skeleton: Skeleton): Chunks | undefined {
   if (known !== undefined) return known ?? undefined;
   const chunks = new Chunks(bytes);
   const reader = new Reader(bytes, dictionary.start, dictionary.end);
+  /** Up to where `chunks` reach: a view per row would cost more than the rows. */
+  let done = dictionary.start;
   for (let from = reader.at; reader.next(); from = reader.at) {
     if (reader.field !== DICTIONARY.attributeTable) {
       reader.skip();
-      chunks.view(from, reader.at);
       continue;
     }
     const { start, end } = spanOf(reader, from);
     const inlined = inlinedKeyValueAndUnit(bytes.subarray(start, end), stringAt);
-    if (inlined) chunks.add(bytesField(DICTIONARY.attributeTable, inlined));
-    else chunks.view(from, end);
+    if (!inlined) continue;
+    chunks.view(done, from);
+    chunks.add(bytesField(DICTIONARY.attributeTable, inlined));
+    done = end;
   }
+  chunks.view(done, dictionary.end);
   const result = chunks.isView(dictionary.start, dictionary.end) ? undefined : chunks;
   inlinedDictionaries.set(skeleton, result ?? null);
   return result;
