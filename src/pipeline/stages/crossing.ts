@@ -4,6 +4,7 @@ import type { Memory } from '../../model/memory.ts';
 import type { Pool } from '../../workers/pool.ts';
 import { sizeAlone } from '../../workers/sizes.ts';
 import {
+  type Loss,
   outBytes,
   progressOf,
   type StageGroup,
@@ -41,6 +42,8 @@ export class Crossing {
   /** As long as the profiles that were given; whole only when nothing was `refused`. */
   readonly outcomes: Crossed[] = [];
   readonly notes: { readonly stage: number; readonly note: Plain }[] = [];
+  /** What edited profiles lost as they were encoded. */
+  readonly losses: Loss[] = [];
   /** Of each task that was done, ms. */
   readonly timings: { readonly runMs: readonly number[]; readonly waitMs: number }[] = [];
   /** The stage that ran when a thread was lost, once for each; −1 when none did. */
@@ -110,9 +113,10 @@ export class Crossing {
   }
 
   #done(items: readonly Item[], { value, waitMs }: Done, out: Uint8Array): void {
-    const { outcomes, notes, runMs, id } = value as StageReport;
+    const { outcomes, notes, losses, runMs, id } = value as StageReport;
     this.timings.push({ runMs, waitMs });
     this.notes.push(...notes);
+    this.losses.push(...losses);
     this.id ??= id;
     for (const [n, outcome] of outcomes.entries()) {
       const { at } = items[n]!;

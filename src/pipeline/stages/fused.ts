@@ -105,6 +105,7 @@ export class FusedStages implements Node, Component {
   }
 
   async #through(batch: ProfileBatch, crossing: Crossing, abort: AbortSignal): Promise<Result> {
+    const { stages } = this.#of;
     const decodable = batch.profiles.filter(isDecodable);
     const { recipe } = batch.id;
     if (decodable.length > 0) await crossing.run(decodable, typeof recipe === 'string' ? undefined : recipe);
@@ -137,6 +138,7 @@ export class FusedStages implements Node, Component {
     if (lost === itemsOf(batch))
       return { kind: 'permanent', error: new Error(`${failed[0]!.stage.id}: ${failed[0]!.message}`), fault: 'gateway' };
     this.#count(batch, crossing.outcomes);
+    for (const { reason, items } of crossing.losses) stages[0]!.meter.lost(reason, items);
     return drops.items > 0 ? { kind: 'accepted', drops: drops.list() } : ACCEPTED;
   }
 

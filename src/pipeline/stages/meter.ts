@@ -13,6 +13,7 @@ export class StageMeter {
   readonly #run: Instrument;
   readonly #bytes: Instrument;
   readonly #restarts: Instrument;
+  readonly #losses: Instrument;
 
   constructor(meter: Meter) {
     this.#profiles = meter.counter('flamegate_stage_profiles_total', {
@@ -34,6 +35,10 @@ export class StageMeter {
     this.#restarts = meter.counter('flamegate_stage_restarts_total', {
       help: 'Worker threads that ended while the stage ran.',
     });
+    this.#losses = meter.counter('flamegate_conversion_losses_total', {
+      help: 'What a form could not carry when a profile was converted, by reason (docs/fidelity.md).',
+      labels: ['reason'],
+    });
   }
 
   task(waitMs: number, runMs: number): void {
@@ -43,6 +48,10 @@ export class StageMeter {
   }
   bytes(count: number): void {
     this.#bytes.record(count);
+  }
+  /** What profiles lost that stages edited; told by the first of them. */
+  lost(reason: string, items: number): void {
+    this.#losses.record(items, { reason });
   }
   restart(): void {
     this.#restarts.record(1);

@@ -5,6 +5,7 @@ const MIB = 1024 * 1024;
 
 const Grpc = z.strictObject({
   ...fields.listen('127.0.0.1:4317'),
+  keepalive: fields.keepalive().optional(),
   max_recv_msg_size_mib: z
     .int()
     .min(1)
@@ -14,23 +15,22 @@ const Grpc = z.strictObject({
 });
 const Http = z.strictObject({
   ...fields.listen('127.0.0.1:4318'),
+  cors: fields.cors().optional(),
   max_request_body_size: fields
     .bytes()
     .prefault('64MiB')
     .describe('Longest request body, compressed and not; once inflated beyond 1 MiB also at most 200 times its size.'),
 });
 
-/** A protocol that is written without anything behind it is on, with its defaults. */
-const on = <S extends typeof Grpc | typeof Http>(schema: S) =>
-  schema.nullish().transform(value => (value === null ? (schema.parse({}) as z.output<S>) : value));
+// A protocol that is written without anything behind it is on, with its defaults.
+const grpc = Grpc.nullish().transform(value => (value === null ? Grpc.parse({}) : value));
+const http = Http.nullish().transform(value => (value === null ? Http.parse({}) : value));
 
 export const Config = z.strictObject({
   protocols: z
     .strictObject({
-      grpc: on(Grpc).describe('OTLP over gRPC, also as gRPC-Web.'),
-      http: on(Http).describe(
-        'OTLP over HTTP, protobuf and JSON. It may share the endpoint of a `pyroscope` receiver.',
-      ),
+      grpc: grpc.describe('OTLP over gRPC, also as gRPC-Web.'),
+      http: http.describe('OTLP over HTTP, protobuf and JSON. It may share the endpoint of a `pyroscope` receiver.'),
     })
     .refine(({ grpc, http }) => grpc !== undefined || http !== undefined, 'name at least one of grpc and http')
     .prefault({ grpc: null, http: null })

@@ -22,7 +22,10 @@ export function createReceiver(config: Config, host: Host, next: Consumer<'profi
   const { grpc, http } = config.protocols;
   const listening: Component[] = [];
   if (grpc) listening.push(host.listen(grpc, grpcProtocol(new Intake('otlp_grpc', config, limitOf(grpc), host, next))));
-  if (http) listening.push(host.listen(http, httpProtocol(new Intake('otlp_http', config, limitOf(http), host, next))));
+  if (http)
+    listening.push(
+      host.listen(http, httpProtocol(new Intake('otlp_http', config, limitOf(http), host, next), http.cors)),
+    );
   return {
     async start() {
       for (const one of listening) await one.start?.();
@@ -38,9 +41,9 @@ function grpcProtocol(intake: Intake): Protocol {
   return { name: 'otlp_grpc', routes: [...routes.map(one => ({ ...one, rpc: true as const })), ...foreign(true)] };
 }
 
-function httpProtocol(intake: Intake): Protocol {
+function httpProtocol(intake: Intake, cors: Protocol['cors']): Protocol {
   const routes = SIGNALS.map(signal => route(HTTP_PATHS[signal], intake, signal));
-  return { name: 'otlp_http', routes: [...routes, ...foreign(false)] };
+  return { name: 'otlp_http', routes: [...routes, ...foreign(false)], cors };
 }
 
 function route(path: string, intake: Intake, signal: OtlpSignal): Route {

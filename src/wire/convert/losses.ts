@@ -42,6 +42,13 @@ export const LOSSES = {
     item: 'mapping, location or function',
     sentence: 'What no sample leads to, such as a mapping that was loaded and never seen, since OTLP wants no orphans.',
   },
+  otlp_1_8_comment: {
+    from: 'otlp',
+    to: 'otlp',
+    item: 'comment',
+    sentence:
+      'The comments of a profile of OTLP 1.8 that is upgraded as it arrives: later layouts have no field for them.',
+  },
   otlp_timestamp: {
     from: 'otlp',
     to: 'pprof',

@@ -2,7 +2,7 @@ import type { OtlpAsked, OtlpReceived } from '../../model/otlp.ts';
 import { examineOtlp } from './examine.ts';
 import { examineTraces } from './examine-traces.ts';
 import { fromJson } from './json-read.ts';
-import { relayout } from './relayout.ts';
+import { commentsLost, relayout } from './relayout.ts';
 import { skeletonOf } from './skeleton.ts';
 import { wireVersionOf } from './version.ts';
 
@@ -13,11 +13,15 @@ import { wireVersionOf } from './version.ts';
  */
 export function receiveOtlp(bytes: Uint8Array, { signal, wire, version, validate }: OtlpAsked): OtlpReceived {
   let request = wire === 'json' ? fromJson(bytes, signal) : bytes;
+  let comments = 0;
   if (signal === 'profiles' && wire === 'protobuf') {
-    request = relayout(request, wireVersionOf(request, version), '1.10');
+    const from = wireVersionOf(request, version);
+    comments = commentsLost(request, from, '1.10');
+    request = relayout(request, from, '1.10');
   }
   return {
     ...(request !== bytes && { rewritten: request }),
+    ...(comments > 0 && { losses: [{ reason: 'otlp_1_8_comment', items: comments }] }),
     ...checked(request, signal, validate),
   };
 }

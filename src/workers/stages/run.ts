@@ -4,6 +4,7 @@ import type { Attributes, Plain } from '../../model/attributes.ts';
 import { hashOf } from '../../model/batch.ts';
 import type { Columns } from '../../model/columns/columns.ts';
 import { growingWithin } from '../../model/columns/growth.ts';
+import { Losses } from '../../wire/convert/losses.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
 import { compressHere, MAX_INFLATED_BYTES } from '../../wire/gzip.ts';
 import { inflate } from '../../wire/inflate.ts';
@@ -94,6 +95,7 @@ class Work {
   readonly #room: number;
   readonly #runMs: number[];
   readonly #notes: { stage: number; note: Plain }[] = [];
+  readonly #losses = new Losses();
   #used = 0;
   #editedAny = false;
   /** Since when the work of this moment is none of a stage's. */
@@ -118,6 +120,7 @@ class Work {
       outcomes,
       notes: this.#notes,
       runMs: [...this.#runMs, this.#others],
+      losses: this.#losses.list(),
       ...(recipe && (this.#editedAny || this.#notes.length > 0) && { id: hashOf(recipe) }),
     };
   }
@@ -147,7 +150,9 @@ class Work {
   #part(attributes: Attributes, request: Uint8Array, part: number): StageOutcome {
     const groups = decodeOtlp(request, part);
     const ran = this.#edit(attributes, groups);
-    return this.#settled(attributes, ran, envelope => encodeOtlp([{ attributes: envelope, columns: ran.kept ?? [] }]));
+    return this.#settled(attributes, ran, envelope =>
+      encodeOtlp([{ attributes: envelope, columns: ran.kept ?? [] }], this.#losses),
+    );
   }
 
   /** Lets every stage edit the columns of a profile: one of a pprof, one for each group of profiles of an OTLP part. */

@@ -2,6 +2,9 @@
 import { deserialize, serialize } from 'node:v8';
 import type { Plain } from '../../model/attributes.ts';
 import type { Payload } from '../../model/payload.ts';
+import type { Loss } from '../../wire/convert/losses.ts';
+
+export type { Loss } from '../../wire/convert/losses.ts';
 
 /** One stage of a pipeline. */
 export interface StageSpec {
@@ -60,6 +63,8 @@ export interface StageReport {
   readonly notes: readonly { readonly stage: number; readonly note: Plain }[];
   /** Time in each stage, ms; the last one is decoding, encoding and compression. */
   readonly runMs: readonly number[];
+  /** What encoding took from profiles that were edited. */
+  readonly losses: readonly Loss[];
   /** The batch's id, when a recipe was given and something was edited or noted. */
   readonly id?: string;
 }
