@@ -10,7 +10,7 @@ const stage: Stage<Config, Plain> =
   ({ mark, edit, note }) =>
   ({ attributes }, columns) => {
     fail(String(attributes.get('trial') ?? ''));
-    if (edit) columns.edited = true;
+    if (edit || attributes.get('trial') === 'edit') columns.edited = true;
     if (attributes.get('trial') === 'strange note') return { keep: true, notes: [(() => 0) as never] };
     if (attributes.get('trial') === 'leak') leaked.push(new Uint8Array(1 << 20).fill(1));
     if (attributes.get('trial') === 'drop') return { keep: false, reason: 'trial' };

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Plain, type ProfileBatch, stage } from '../../../../src/api/index.ts';
 import { BatchId } from '../../../../src/model/batch.ts';
+import { dictionary } from '../../../kit/otlp.ts';
 import { numbered } from '../../../kit/pprof.ts';
+import { bytes, number } from '../../../kit/protobuf.ts';
 import trial, { heard } from '../../../kit/stages/trial/index.ts';
 import { planOf, signal, world } from '../world.ts';
 
@@ -213,4 +215,26 @@ test('a configuration that cannot go to a worker is refused', async () => {
     { receivers: ['rx'], processors: ['trial'], exporters: ['out'] },
   ]);
   await assert.rejects(service.start(plan), /stage trial: config\.when cannot go to a worker/);
+});
+
+test('parts of an OTLP request are edited where they are: an edited one becomes a request of its own', async t => {
+  const { send, got, memory } = await running(t, { 'trial/a': {}, 'trial/b': { mark: 'b' } });
+  const sample = [...number(1, 1), ...bytes(4, [7])];
+  const part = bytes(1, bytes(2, bytes(2, [...bytes(1, [...number(1, 1), ...number(2, 2)]), ...bytes(2, sample)])));
+  const request = Buffer.from([...part, ...part, ...part, ...dictionary()]);
+  const payload = { form: 'otlp', encoding: 'identity', bytes: request } as const;
+  const profiles = ['', 'edit', 'drop'].map((trial, n) => ({
+    attributes: new Map([['trial', trial]]),
+    payload,
+    part: n,
+  }));
+  const result = await send({ ...batch('1'), dialect: 'otel', profiles, sizeBytes: request.length });
+  assert.deepEqual(result, { kind: 'accepted', drops: [{ items: 1, reason: 'trial', message: 'dropped by trial/a' }] });
+  const [there] = got.get('out')!;
+  const [plain, edited] = there!.profiles;
+  assert.equal(there!.profiles.length, 2);
+  assert.deepEqual([plain!.part, plain!.payload.bytes.length], [0, request.length]);
+  assert.ok(memory.holds(edited!.payload.bytes));
+  assert.deepEqual([edited!.part, edited!.attributes.get('mark')], [0, 'b']);
+  assert.deepEqual(marks(got.get('out')), ['b', 'b']);
 });
