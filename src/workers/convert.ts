@@ -8,6 +8,7 @@ import { DecodeError } from '../wire/decode-error.ts';
 import { MAX_INFLATED_BYTES } from '../wire/gzip.ts';
 import { inflate } from '../wire/inflate.ts';
 import { releaseOtlpOutput } from '../wire/otlp/encode.ts';
+import { gatherOtlp } from '../wire/otlp/merge.ts';
 import { type ProfileLimits, splitPprof } from '../wire/pprof/split.ts';
 
 export type ConvertTask =
@@ -20,6 +21,8 @@ export type ConvertTask =
       }[];
       readonly receivedMs: number;
     }
+  /** Parts of several OTLP requests become one request, in this order. */
+  | { readonly to: 'one'; readonly of: readonly { readonly request: Uint8Array; readonly parts: readonly number[] }[] }
   /** Each part of an OTLP request becomes pprof profiles; without a part, a pprof is only brought within the limits. */
   | {
       readonly to: 'pprof';
@@ -43,7 +46,18 @@ export interface ConvertReport {
 }
 
 export async function convert(task: ConvertTask): Promise<ConvertReport> {
+  if (task.to === 'one') return toOne(task);
   return task.to === 'otlp' ? await toOtlp(task) : await toPprof(task);
+}
+
+function toOne({ of }: Extract<ConvertTask, { to: 'one' }>): ConvertReport {
+  const parts = of.flatMap(({ parts }) => parts);
+  try {
+    return { request: gatherOtlp(of), outcomes: parts.map((_part, at) => ({ part: at })), losses: [] };
+  } catch (error) {
+    const why = failed(error);
+    return { outcomes: parts.map(() => why), losses: [] };
+  }
 }
 
 type Source = Parameters<typeof pprofToOtlp>[0][number];

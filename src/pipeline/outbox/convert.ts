@@ -56,6 +56,11 @@ export class Converter {
    * try. An Error when it could not be tried now.
    */
   async ready(batch: ProfileBatch, abort: AbortSignal): Promise<Ready | Error> {
+    const converted = await this.#converted(batch, abort);
+    return converted instanceof Error ? converted : await this.#gathered(converted, abort);
+  }
+
+  async #converted(batch: ProfileBatch, abort: AbortSignal): Promise<Ready | Error> {
     const wanted: Profile[] = [];
     for (const profile of batch.profiles) if (await this.#must(profile)) wanted.push(profile);
     if (wanted.length === 0) return { batch, failed: [], losses: [] };
@@ -76,8 +81,24 @@ export class Converter {
     }
     if (failed.length > 0)
       this.#of.log.error('profiles cannot be converted', { failed: failed.length, why: failed[0] });
-    const profiles = batch.profiles.flatMap(profile => slots.get(profile)?.profiles ?? [profile]);
-    return { batch: { ...batch, profiles, sizeBytes: sizeOf(profiles) }, failed, losses };
+    return { batch: replaced(batch, slots), failed, losses };
+  }
+
+  /** What is OTLP in a batch leaves as one request, also where stages edited some of its parts or pprof stands among them. */
+  async #gathered(ready: Ready, abort: AbortSignal): Promise<Ready | Error> {
+    const parts = ready.batch.profiles.filter(({ payload }) => payload.form === 'otlp');
+    if (parts.every(({ payload }) => payload === parts[0]!.payload)) return ready;
+    const requests = [...Map.groupBy(parts, ({ payload }) => payload)];
+    const of = requests.map(([{ bytes }, own]) => ({ request: bytes, parts: own.map(({ part }) => part) }));
+    const outcome = await this.#of.pool.run('convert', { to: 'one', of }, { bytes: sizeOf(parts), abort, first: true });
+    if (outcome.kind === 'full' || outcome.kind === 'gone') return new Error('the gateway is stopping');
+    // Nothing is lost where it fails: they go out as the requests that they are.
+    if (outcome.kind === 'failed' || !outcome.value.request) return ready;
+    const slots = new Map<Profile, Slot>();
+    const order = requests.flatMap(([, own]) => own);
+    this.#place(order, outcome.value, slots, []);
+    const others = ready.batch.profiles.filter(({ payload }) => payload.form !== 'otlp');
+    return { ...ready, batch: replaced({ ...ready.batch, profiles: [...order, ...others] }, slots) };
   }
 
   async #must(profile: Profile): Promise<boolean> {
@@ -139,6 +160,11 @@ export class Converter {
         });
     }
   }
+}
+
+function replaced(batch: ProfileBatch, slots: ReadonlyMap<Profile, Slot>): ProfileBatch {
+  const profiles = batch.profiles.flatMap(profile => slots.get(profile)?.profiles ?? [profile]);
+  return { ...batch, profiles, sizeBytes: sizeOf(profiles) };
 }
 
 /** What a form is converted to for a store of these forms; undefined where nothing of ours does that. */

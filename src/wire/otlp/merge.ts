@@ -26,6 +26,13 @@ export function mergeOtlp(requests: readonly Uint8Array[]): Uint8Array {
   );
 }
 
+/** As `mergeOtlp`, of some parts of each: one request that holds them in this order. @throws DecodeError as `mergeOtlp` */
+export function gatherOtlp(
+  of: readonly { readonly request: Uint8Array; readonly parts: readonly number[] }[],
+): Uint8Array {
+  return written(of.map(({ request, parts }) => ({ source: sourceDictionary(request), parts })));
+}
+
 /** The parts of requests over a new dictionary that holds what they lead to. */
 export function written(selections: readonly Selection[]): Uint8Array {
   const dictionary = new Dictionary();

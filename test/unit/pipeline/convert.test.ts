@@ -105,21 +105,40 @@ describe('what a store is sent', () => {
     assert.deepEqual(tasks, []);
   });
 
-  test('all pprof of a batch become parts of one OTLP request; what is OTLP already stays', async () => {
+  test('all pprof of a batch become parts of one OTLP request', async () => {
     const { send, sent, tasks } = rig(OTLP);
-    const kept = named(TWO, 'a');
-    assert.equal((await send(batchOf(named(pprof(3), 'x'), kept, named(pprof(5, 'gzip'), 'y')))).kind, 'accepted');
-    const [first, second, third] = sent[0]!.profiles;
+    assert.equal((await send(batchOf(named(pprof(3), 'x'), named(pprof(5, 'gzip'), 'y')))).kind, 'accepted');
+    const [first, second] = sent[0]!.profiles;
     assert.deepEqual(tasks, ['otlp']);
-    assert.equal(second, kept);
-    assert.equal(first!.payload, third!.payload);
-    assert.deepEqual([first!.part, third!.part], [0, 1]);
+    assert.equal(first!.payload, second!.payload);
+    assert.deepEqual([first!.part, second!.part], [0, 1]);
     const resources = resolvedProfiles(first!.payload.bytes);
     assert.deepEqual(
       resources.map(({ resource }) => attributesOf(resource as never)),
       [{ 'service.name': 'x' }, { 'service.name': 'y' }],
     );
     assert.deepEqual(profilesIn(first!.payload.bytes).map(sumOf), [3n, 5n]);
+  });
+
+  test('pprof among OTLP, and parts that were edited alone, leave with the others as one request', async () => {
+    const { send, sent, tasks } = rig(OTLP);
+    const edited: Payload = { ...TWO, bytes: Buffer.from([...bytes(1, part('edited')), ...dictionary()]) };
+    await send(batchOf(named(TWO, 'a', 0), named(edited, 'edited', 0), named(pprof(3), 'x')));
+    assert.deepEqual(tasks, ['otlp', 'one']);
+    const { profiles } = sent[0]!;
+    assert.equal(new Set(profiles.map(({ payload }) => payload)).size, 1);
+    assert.deepEqual(
+      profiles.map(({ attributes, part }) => [attributes.get('service.name'), part]),
+      [
+        ['a', 0],
+        ['edited', 1],
+        ['x', 2],
+      ],
+    );
+    assert.deepEqual(profilesIn(profiles[0]!.payload.bytes).map(sumOf), [7n, 7n, 3n]);
+    const one = batchOf(named(TWO, 'a', 0), named(TWO, 'b', 1));
+    await send(one);
+    assert.equal(sent[1], one, 'what came as one request stays as it is');
   });
 
   test('each part of an OTLP request becomes a pprof with the envelope of its profile', async () => {
