@@ -24,6 +24,8 @@ export interface OtlpReceived {
   readonly summaries?: readonly Summary[];
   /** Profiles or spans in it, as a partial success counts them; unknown where nothing was validated. */
   readonly items?: number;
+  /** Whether some attribute names a string of the dictionary instead of holding it; unknown where nothing was validated. */
+  readonly references?: boolean;
   /** What the layout of this version has no place for, by reason. */
   readonly losses?: readonly { readonly reason: string; readonly items: number }[];
 }

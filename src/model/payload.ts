@@ -14,6 +14,8 @@ export interface Payload {
   readonly bytes: Uint8Array;
   /** Of each part. Known already because the receiver validated the inflated bytes; otherwise `host.summary` finds out. */
   readonly summaries?: readonly Summary[];
+  /** Of OTLP: false where it is known that no attribute is a reference into the dictionary, so that none need be looked for. */
+  readonly references?: boolean;
 }
 
 /** What a store of the same door needs again beside the payload. */

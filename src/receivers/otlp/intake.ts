@@ -96,7 +96,7 @@ export class Intake {
     if (plain.kind === 'problem') return plain;
     const { wire_version, validate } = this.#config;
     const asked = { signal, wire, version: wire_version, validate };
-    const { rewritten, summaries, items, losses } = await this.#host.otlp(plain.bytes, asked);
+    const { rewritten, summaries, references, items, losses } = await this.#host.otlp(plain.bytes, asked);
     const inside = rewritten ? plain.rewritten(rewritten) : plain;
     if (inside.kind === 'problem') return inside;
     for (const { reason, items } of losses ?? []) this.#losses.record(items, { reason });
@@ -105,6 +105,7 @@ export class Intake {
       encoding: 'identity',
       bytes: inside.bytes,
       ...(summaries && { summaries }),
+      ...(references === false && { references }),
     } as const;
     return { payload, items };
   }

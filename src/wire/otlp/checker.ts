@@ -5,7 +5,7 @@ import { Cursor, short, shortBytes } from '../pprof/cursor.ts';
 import { BYTES, FIXED32, FIXED64, fieldTooLong, VARINT } from '../protobuf.ts';
 import { MAX_DEPTH, tooDeep } from './any-value.ts';
 import { DICTIONARY } from './fields.ts';
-import { type Field, type Message, messageOf, TYPE } from './schema.ts';
+import { type Field, isReference, type Message, messageOf, TYPE } from './schema.ts';
 
 const ANY_VALUE = messageOf('AnyValue');
 /** Of the dictionary, by number. */
@@ -27,6 +27,8 @@ export class Checker {
   readonly cursor: Cursor;
   /** Rows of each table by its number in the dictionary. -1: any row will do. */
   readonly rows: Int32Array;
+  /** Whether some attribute names a string of the dictionary instead of holding it. */
+  references = false;
   readonly #ascii: AsciiCheck;
 
   constructor(bytes: Uint8Array, rows: Int32Array) {
@@ -68,6 +70,7 @@ export class Checker {
     const tag = cursor.small;
     const field = message.byNumber[tag >>> 3];
     if (!field) return cursor.skip(from, end, 0);
+    if (isReference(message.name, field)) this.references = true;
     const wanted = WIRE_TYPES[field.type]!;
     if ((tag & 7) === wanted) return this.#value(field, at, end, depth);
     if ((tag & 7) !== BYTES || !field.repeated)

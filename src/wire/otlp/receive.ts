@@ -32,6 +32,10 @@ function checked(request: Uint8Array, signal: OtlpAsked['signal'], validate: Otl
     return {};
   }
   if (signal === 'traces') return { items: examineTraces(request).spans };
-  const { parts } = examineOtlp(request);
-  return { summaries: parts.map(part => part.summary), items: parts.reduce((sum, part) => sum + part.profiles, 0) };
+  const { parts, references } = examineOtlp(request);
+  return {
+    summaries: parts.map(part => part.summary),
+    items: parts.reduce((sum, part) => sum + part.profiles, 0),
+    references,
+  };
 }

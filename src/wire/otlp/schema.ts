@@ -39,7 +39,7 @@ export interface Message {
   readonly name: string;
   readonly fields: readonly Field[];
   readonly byNumber: readonly (Field | undefined)[];
-  /** By tags of one byte, those fields that a varint follows: numbers, lists of rows, and what has its length in front. */
+  /** By tags of one byte, those fields that a varint follows: numbers, lists of rows, and what has its length in front; no references. */
   readonly byTag: readonly (Field | undefined)[];
   /** By the names that JSON may use: lowerCamelCase, snake_case, and those of 1.8. */
   readonly byName: ReadonlyMap<string, Field>;
@@ -198,11 +198,17 @@ for (const [name, definitions] of Object.entries(MESSAGES)) {
     message.fields.push(field);
     while (message.byNumber.length <= field.number) message.byNumber.push(undefined);
     message.byNumber[field.number] = field;
-    for (const wire of varintWires(field)) if (field.number < 16) message.byTag[field.number * 8 + wire] = field;
+    const wires = isReference(name, field) ? [] : varintWires(field);
+    for (const wire of wires) if (field.number < 16) message.byTag[field.number * 8 + wire] = field;
     const old = NAMES_OF_1_8[`${name}.${field.name}`];
     for (const spelling of [field.json, field.name, ...(old === undefined ? [] : [old])])
       message.byName.set(spelling, field);
   }
+}
+
+/** Whether the field names a string that others write in place: new in 1.10, and rare. */
+export function isReference(message: string, { table }: Field): boolean {
+  return table !== 0 && (message === 'KeyValue' || message === 'AnyValue');
 }
 
 function varintWires({ type, table, repeated }: Field): number[] {

@@ -1,4 +1,5 @@
 import type { Attributes, Plain } from '../../model/attributes.ts';
+import type { Payload } from '../../model/payload.ts';
 import { DecodeError } from '../decode-error.ts';
 import { BYTES, Reader } from '../protobuf.ts';
 import { readKeyValue, type StringAt } from './any-value.ts';
@@ -26,6 +27,8 @@ export interface Skeleton {
   readonly bytes: Uint8Array;
   readonly parts: readonly Part[];
   readonly dictionary: Span | undefined;
+  /** False where it is known that no attribute holds a reference. */
+  readonly references: boolean;
   /** Strings of the dictionary, found when the first reference needs one. */
   readonly stringAt: StringAt;
 }
@@ -84,10 +87,11 @@ export function spanOf(reader: Reader, from: number): Span {
  * Finds the resources and the dictionary of a request. Passes over scopes and profiles by their length, so that it costs by the number
  * of resources and not by bytes. What lies inside profiles is not checked.
  * @param bytes may lie in shared memory
+ * @param references false where it is known that no attribute holds one
  * @throws DecodeError bad_protobuf; duplicate_field where a request has two dictionaries or a part two resources: legal, and to be
  * merged by the letter of protobuf, but readers in the field disagree on it and no producer writes it; too_many_elements
  */
-export function skeletonOf(bytes: Uint8Array): Skeleton {
+export function skeletonOf(bytes: Uint8Array, references = true): Skeleton {
   const found: { span: Span; resource: Span | undefined }[] = [];
   let dictionary: Span | undefined;
   const reader = new Reader(bytes);
@@ -103,7 +107,7 @@ export function skeletonOf(bytes: Uint8Array): Skeleton {
   }
   const stringAt = stringsIn(bytes, dictionary);
   const parts = found.map(({ span, resource }) => new ResourcePart(bytes, span, resource, stringAt));
-  return { bytes, parts, dictionary, stringAt };
+  return { bytes, parts, dictionary, references, stringAt };
 }
 
 function resourceIn(bytes: Uint8Array, part: Span): Span | undefined {
@@ -161,10 +165,10 @@ export function textAt(bytes: Uint8Array, start: number, end: number): string {
 const memo = new WeakMap<object, Skeleton>();
 
 /** The skeleton of a payload, found once however many profiles and exporters share it. @throws DecodeError as `skeletonOf` */
-export function skeletonFor(payload: { readonly bytes: Uint8Array }): Skeleton {
+export function skeletonFor(payload: Pick<Payload, 'bytes' | 'references'>): Skeleton {
   let skeleton = memo.get(payload);
   if (!skeleton) {
-    skeleton = skeletonOf(payload.bytes);
+    skeleton = skeletonOf(payload.bytes, payload.references);
     memo.set(payload, skeleton);
   }
   return skeleton;

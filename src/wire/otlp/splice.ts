@@ -30,13 +30,14 @@ export function spliced(
   const { bytes, dictionary, parts } = skeleton;
   const chunks = new Chunks(bytes);
   const added = references === 'intern' && dictionary ? new AddedStrings(stringIndexOf(skeleton)) : undefined;
-  const inlined = references === 'inline' ? inlinedDictionary(skeleton) : undefined;
+  const search = references === 'inline' && skeleton.references;
+  const inlined = search ? inlinedDictionary(skeleton) : undefined;
   // The dictionary may stand in front of the parts, whose strings it gains: parts come first into a list of their own.
   const written = new Chunks(bytes);
   for (const { part, attributes } of profiles) {
     const one = parts[part];
     if (!one) throw new RangeError(`there is no part ${part} in a request of ${parts.length}`);
-    writePart(written, skeleton, one, attributes, references, added?.rowOf);
+    writePart(written, skeleton, one, attributes, search, added?.rowOf);
   }
   const firstPart = parts[0]?.from ?? bytes.length;
   const others = otherFields(bytes);
@@ -77,17 +78,17 @@ function writePart(
   skeleton: Skeleton,
   part: Part,
   attributes: Attributes,
-  references: References,
+  search: boolean,
   rowOf: RowOf | undefined,
 ): void {
   const { bytes } = skeleton;
-  const resource = editedResource(skeleton, part, attributes, references, rowOf);
+  const resource = editedResource(skeleton, part, attributes, search, rowOf);
   const inner = new Chunks(bytes);
   if (resource && !part.resource) inner.add(bytesField(RESOURCE_PROFILES.resource, resource));
   const reader = new Reader(bytes, part.start, part.end);
   for (let from = reader.at; reader.next(); from = reader.at) {
     const { field } = reader;
-    if (field === RESOURCE_PROFILES.scopeProfiles && references === 'inline') {
+    if (field === RESOURCE_PROFILES.scopeProfiles && search) {
       const span = spanOf(reader, from);
       const scope = inlinedScope(skeleton, span);
       if (scope) inner.message(field, scope);
@@ -102,12 +103,12 @@ function writePart(
   else chunks.message(REQUEST.resourceProfiles, inner);
 }
 
-/** The content of a Resource with these attributes; undefined where it is as it was. */
+/** The content of a Resource with these attributes; undefined where it is as it was. @param search whether references are to go */
 function editedResource(
   { bytes, stringAt }: Skeleton,
   part: Part,
   wanted: Attributes,
-  references: References,
+  search: boolean,
   rowOf: RowOf | undefined,
 ): Uint8Array | undefined {
   const had = part.attributes;
@@ -131,7 +132,7 @@ function editedResource(
     const [key] = readKeyValue(new Reader(bytes, start, end), stringAt);
     if (!isChanged(key)) {
       written.add(key);
-      const inlined = references === 'inline' ? inlinedKeyValue(bytes.subarray(start, end), stringAt) : undefined;
+      const inlined = search ? inlinedKeyValue(bytes.subarray(start, end), stringAt) : undefined;
       if (inlined) touched = true;
       chunks.push(inlined ? bytesField(RESOURCE.attributes, inlined) : bytes.subarray(from, end));
     } else {

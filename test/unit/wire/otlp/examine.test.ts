@@ -157,12 +157,27 @@ test('numbers that are not packed, fields that come twice and unknown fields are
 });
 
 test('an empty request, a part without profiles and tables without rows are sound', () => {
-  assert.deepEqual(examineOtlp(new Uint8Array(0)), { parts: [], inflatedBytes: 0 });
+  assert.deepEqual(examineOtlp(new Uint8Array(0)), { parts: [], inflatedBytes: 0, references: false });
   assert.deepEqual(told(Buffer.from(bytes(1, []))), [{ types: [], samples: 0, profiles: 0, start: 0n, period: 0n }]);
   const bare = encoded('profiles', {
     resourceProfiles: [{ scopeProfiles: [{ profiles: [{ samples: [{ values: [1] }] }] }] }],
   });
   assert.deepEqual(told(bare)[0]!.types, [[' ', 1n]]);
+});
+
+test('says whether any attribute is a reference, wherever it stands', () => {
+  const sample = bytes(2, [...number(1, 1), ...bytes(4, [7])]);
+  const keyed = [...text(1, 'k'), ...bytes(2, text(1, 'v'))];
+  const resource = (attribute: number[]) => bytes(1, bytes(1, attribute));
+  const said = (...parts: [profile: number[], dictionary?: number[], resource?: number[]]) =>
+    examineOtlp(request(...parts)).references;
+  assert.equal(said(sample, undefined, resource(keyed)), false);
+  assert.equal(said(sample, undefined, resource([...number(3, 4), ...bytes(2, text(1, 'v'))])), true);
+  assert.equal(said(sample, undefined, resource([...text(1, 'k'), ...bytes(2, number(8, 0))])), true);
+  const nested = bytes(2, bytes(5, bytes(1, number(8, 1))));
+  assert.equal(said(sample, undefined, resource([...text(1, 'k'), ...nested])), true);
+  const table = dictionaryOf(3);
+  assert.equal(said(sample, table), false, 'keys and units of the attribute table are always rows');
 });
 
 const bigTable = dictionaryOf(2400);
