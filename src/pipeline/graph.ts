@@ -157,10 +157,10 @@ export class Graph {
       help: 'What a form could not carry when a profile was converted, by reason (docs/fidelity.md).',
       labels: ['reason'],
     });
-    const { pool, examiner } = this.#world;
+    const { pool, examiner, memory } = this.#world;
     const lost = (reason: string, items: number) => losses.record(items, { reason });
     const dropped = (items: number, reason: string) => observer.drop(items, reason);
-    return new Converter({ takes, pool, examiner, log, lost, dropped });
+    return new Converter({ takes, pool, memory, examiner, log, lost, dropped });
   }
 
   #outbox(

@@ -11,6 +11,12 @@ import { releaseOtlpOutput } from '../wire/otlp/encode.ts';
 import { gatherOtlp } from '../wire/otlp/merge.ts';
 import { type ProfileLimits, splitPprof } from '../wire/pprof/split.ts';
 
+/**
+ * All pprof that one OTLP request may become, bytes: each part has symbols of its own there, so that many small parts that lead to the same
+ * large stacks would be more than they weigh without end. Four times the longest request.
+ */
+const MAX_CONVERTED_BYTES = 256 * 1024 * 1024;
+
 export type ConvertTask =
   /** Each profile becomes one ResourceProfiles of one request, in this order. */
   | {
@@ -103,21 +109,29 @@ function tried(source: Source): Source | Converted {
 async function toPprof({ payload, parts, limits }: Extract<ConvertTask, { to: 'pprof' }>): Promise<ConvertReport> {
   const outcomes: Converted[] = [];
   const losses: Loss[] = [];
+  let bytes = 0;
   for (const part of parts) {
     try {
+      if (bytes > MAX_CONVERTED_BYTES)
+        throw new DecodeError('too_large', `the parts before it are more than ${MAX_CONVERTED_BYTES} bytes of pprof`);
       let profiles: readonly Uint8Array[];
       if (payload.form === 'otlp') {
         const converted = otlpToPprof(payload.bytes, part);
+        profiles = limits ? converted.profiles.flatMap(one => splitPprof(one, limits)) : converted.profiles;
         losses.push(...converted.losses);
-        profiles = converted.profiles;
-      } else profiles = [await inflated(payload)];
-      outcomes.push({ profiles: limits ? profiles.flatMap(one => splitPprof(one, limits)) : profiles });
+      } else profiles = await inflate(payload, MAX_INFLATED_BYTES, { worker: true }, raw => piecesOf(raw, limits));
+      for (const { length } of profiles) bytes += length;
+      outcomes.push({ profiles });
     } catch (error) {
       outcomes.push(failed(error));
     }
   }
   return { outcomes, losses };
 }
+
+/** What is inflated is gone afterwards: a piece that is the whole of it is copied. */
+const piecesOf = (raw: Uint8Array, limits: ProfileLimits | undefined): Uint8Array[] =>
+  (limits ? splitPprof(raw, limits) : [raw]).map(piece => (piece === raw ? new Uint8Array(raw) : piece));
 
 const inflated = (payload: Pick<Payload, 'encoding' | 'bytes'>): Promise<Uint8Array> =>
   inflate(payload, MAX_INFLATED_BYTES, { worker: true }, raw => new Uint8Array(raw));

@@ -1,18 +1,22 @@
 // Before a batch is sent: profiles in a form that the store does not take, or beyond its limits, are made what it takes.
 import type { Logger, Takes } from '../../api/index.ts';
 import { bytesOfProfiles, type Profile, type ProfileBatch } from '../../model/batch.ts';
+import type { Memory } from '../../model/memory.ts';
 import type { Payload } from '../../model/payload.ts';
 import type { ConvertReport, ConvertTask } from '../../workers/convert.ts';
 import type { Examiner } from '../../workers/examine.ts';
 import type { Pool } from '../../workers/pool.ts';
 import { inflatedSizeOf } from '../../workers/sizes.ts';
 
+/** Converted profiles that one exporter may have on the heap at a time, bytes; one batch alone always may. */
+const MAX_CONVERTED_BYTES = 64 * 1024 * 1024;
 /** Bytes that a sample takes in a pprof at the least: below limit × this no profile can have too many, and none is looked at. */
 const LEAST_SAMPLE_BYTES = 4;
 
 export interface ConverterParts {
   readonly takes: Takes;
   readonly pool: Pool;
+  readonly memory: Pick<Memory, 'reserve' | 'charge'>;
   readonly examiner: Pick<Examiner, 'summary'>;
   readonly log: Logger;
   /** What the form could not carry, told once the store took the profiles. */
@@ -27,7 +31,10 @@ export interface Ready {
   /** Profiles that cannot be converted, with a sentence each: the same bytes never can. */
   readonly failed: readonly string[];
   readonly losses: ConvertReport['losses'];
+  /** To be called when the try has ended: what was converted for it is not counted any more. */
+  readonly leave: () => void;
 }
+const NOTHING = () => {};
 
 /** What one profile of the batch became. */
 interface Slot {
@@ -36,6 +43,8 @@ interface Slot {
 
 export class Converter {
   readonly #of: ConverterParts;
+  #aliveBytes = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(parts: ConverterParts) {
     this.#of = parts;
@@ -56,14 +65,33 @@ export class Converter {
    * try. An Error when it could not be tried now.
    */
   async ready(batch: ProfileBatch, abort: AbortSignal): Promise<Ready | Error> {
-    const converted = await this.#converted(batch, abort);
-    return converted instanceof Error ? converted : await this.#gathered(converted, abort);
-  }
-
-  async #converted(batch: ProfileBatch, abort: AbortSignal): Promise<Ready | Error> {
     const wanted: Profile[] = [];
     for (const profile of batch.profiles) if (await this.#must(profile)) wanted.push(profile);
-    if (wanted.length === 0) return { batch, failed: [], losses: [] };
+    if (wanted.length === 0 && !this.#mixed(batch.profiles)) return { batch, failed: [], losses: [], leave: NOTHING };
+    while (this.#aliveBytes >= MAX_CONVERTED_BYTES && !abort.aborted)
+      await new Promise<void>(resolve => this.#waiting.push(resolve));
+    // For as long as it runs: what a thread inflates and decodes takes its turn like any other work on payloads.
+    const done = await this.#of.memory.reserve(roomFor(batch.profiles), true);
+    try {
+      const converted = await this.#converted(batch, wanted, abort);
+      const ready = converted instanceof Error ? converted : await this.#gathered(converted, abort);
+      return ready instanceof Error ? ready : { ...ready, leave: this.#enter(ready.batch) };
+    } finally {
+      done?.();
+    }
+  }
+
+  #enter({ sizeBytes }: ProfileBatch): () => void {
+    this.#aliveBytes += sizeBytes;
+    this.#of.memory.charge(sizeBytes);
+    return () => {
+      this.#aliveBytes -= sizeBytes;
+      this.#of.memory.charge(-sizeBytes);
+      for (const next of this.#waiting.splice(0)) next();
+    };
+  }
+
+  async #converted(batch: ProfileBatch, wanted: readonly Profile[], abort: AbortSignal): Promise<Ready | Error> {
     const slots = new Map<Profile, Slot>();
     const failed: string[] = [];
     const losses: ConvertReport['losses'][number][] = [];
@@ -81,13 +109,13 @@ export class Converter {
     }
     if (failed.length > 0)
       this.#of.log.error('profiles cannot be converted', { failed: failed.length, why: failed[0] });
-    return { batch: replaced(batch, slots), failed, losses };
+    return { batch: replaced(batch, slots), failed, losses, leave: NOTHING };
   }
 
   /** What is OTLP in a batch leaves as one request, also where stages edited some of its parts or pprof stands among them. */
   async #gathered(ready: Ready, abort: AbortSignal): Promise<Ready | Error> {
+    if (!this.#mixed(ready.batch.profiles)) return ready;
     const parts = ready.batch.profiles.filter(({ payload }) => payload.form === 'otlp');
-    if (parts.every(({ payload }) => payload === parts[0]!.payload)) return ready;
     const requests = [...Map.groupBy(parts, ({ payload }) => payload)];
     const of = requests.map(([{ bytes }, own]) => ({ request: bytes, parts: own.map(({ part }) => part) }));
     const outcome = await this.#of.pool.run('convert', { to: 'one', of }, { bytes: sizeOf(parts), abort, first: true });
@@ -99,6 +127,17 @@ export class Converter {
     this.#place(order, outcome.value, slots, []);
     const others = ready.batch.profiles.filter(({ payload }) => payload.form !== 'otlp');
     return { ...ready, batch: replaced({ ...ready.batch, profiles: [...order, ...others] }, slots) };
+  }
+
+  /** Whether profiles lie in more than one OTLP request. */
+  #mixed(profiles: readonly Profile[]): boolean {
+    let first: Payload | undefined;
+    for (const { payload } of profiles) {
+      if (payload.form !== 'otlp' || payload === first) continue;
+      if (first) return this.#of.takes.forms.includes('otlp');
+      first = payload;
+    }
+    return false;
   }
 
   async #must(profile: Profile): Promise<boolean> {
@@ -171,6 +210,13 @@ function replaced(batch: ProfileBatch, slots: ReadonlyMap<Profile, Slot>): Profi
 function target(form: Payload['form'], forms: Takes['forms']): 'pprof' | 'otlp' | undefined {
   if (form === 'pprof' && forms.includes('otlp')) return 'otlp';
   return form === 'otlp' && forms.includes('pprof') ? 'pprof' : undefined;
+}
+
+/** What converting takes for a moment: what the payloads inflate to, each once. */
+function roomFor(profiles: readonly Profile[]): number {
+  let size = 0;
+  for (const payload of new Set(profiles.map(profile => profile.payload))) size += inflatedSizeOf(payload);
+  return size;
 }
 
 function sizeOf(profiles: readonly Profile[]): number {

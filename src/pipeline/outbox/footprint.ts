@@ -18,7 +18,7 @@ const WORTH_A_COPY = 2;
 /** Bytes that a batch takes while it waits: the slab that fits it, and its heap. */
 export function footprintOf(batch: AnyBatch, memory: Memory): number {
   const { heldBytes, fitBytes } = measure(batch, memory);
-  return heapOf(batch) + (isLoose(heldBytes, fitBytes) ? fitBytes : heldBytes);
+  return envelopesOf(batch) + (isLoose(heldBytes, fitBytes) ? fitBytes : heldBytes);
 }
 
 /**
@@ -30,18 +30,26 @@ export function fitted(batch: AnyBatch, memory: Memory): AnyBatch {
   const slab = isLoose(heldBytes, fitBytes) ? memory.lease(usedBytes) : undefined;
   const kept = slab ? copied(batch, slab) : batch;
   for (const bytes of bytesOf(kept)) memory.retain(bytes);
-  memory.charge(heapOf(kept));
+  memory.charge(heapOf(kept, memory));
   // Whoever leased holds it once; from here on the batch does.
   if (slab) memory.release(slab.bytes);
   return kept;
 }
 
 export function letGo(batch: AnyBatch, memory: Memory): void {
+  const heap = heapOf(batch, memory);
   for (const bytes of bytesOf(batch)) memory.release(bytes);
-  memory.charge(-heapOf(batch));
+  memory.charge(-heap);
 }
 
-function heapOf(batch: AnyBatch): number {
+/** With the bytes that lie in no slab: what was converted for a try, and is owed still. */
+function heapOf(batch: AnyBatch, memory: Memory): number {
+  let loose = 0;
+  for (const bytes of bytesOf(batch)) if (!memory.holds(bytes)) loose += bytes.length;
+  return envelopesOf(batch) + loose;
+}
+
+function envelopesOf(batch: AnyBatch): number {
   return BATCH_HEAP_BYTES + itemsOf(batch) * PROFILE_HEAP_BYTES;
 }
 

@@ -1,7 +1,7 @@
 import { ACCEPTED, type Logger, type Result, type Sender } from '../../api/index.ts';
 import type { ProfileBatch } from '../../model/batch.ts';
 import { after } from '../../telemetry/timer.ts';
-import type { Converter } from './convert.ts';
+import type { Converter, Ready } from './convert.ts';
 import type { AnyBatch } from './store.ts';
 
 /** One try, which `abort` or the time limit ends. Never rejects. @param of.timeoutMs 0 is no limit */
@@ -47,6 +47,18 @@ export async function sendConverted(
 ): Promise<Result<AnyBatch>> {
   const ready = await converter.ready(batch, abort);
   if (ready instanceof Error) return { kind: 'retryable', error: ready };
+  try {
+    return await sendReady(converter, ready, send);
+  } finally {
+    ready.leave();
+  }
+}
+
+async function sendReady(
+  converter: Converter,
+  ready: Ready,
+  send: (ready: AnyBatch) => Promise<Result<AnyBatch>>,
+): Promise<Result<AnyBatch>> {
   const { failed, losses } = ready;
   if (ready.batch.profiles.length === 0 && failed.length > 0)
     return { kind: 'permanent', error: new Error(`cannot be converted: ${failed[0]}`), fault: 'sender' };

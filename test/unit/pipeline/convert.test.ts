@@ -23,6 +23,7 @@ function rig(takes: Takes) {
   const losses = new Map<string, number>();
   const dropped = new Map<string, number>();
   const tasks: string[] = [];
+  let charged = 0;
   let next: 'done' | 'gone' | 'failed' = 'done';
   const pool = {
     run: async (_name: string, task: Parameters<typeof convert>[0]) => {
@@ -36,6 +37,12 @@ function rig(takes: Takes) {
   const converter = new Converter({
     takes,
     pool: pool as never,
+    memory: {
+      reserve: async () => () => {},
+      charge: bytes => {
+        charged += bytes;
+      },
+    },
     examiner: { summary: async ({ payload }) => (await examinePprof(payload, 1 << 26)).summary },
     log: { debug() {}, info() {}, warn() {}, error() {} },
     lost: count(losses),
@@ -59,6 +66,7 @@ function rig(takes: Takes) {
     tasks,
     sent,
     send,
+    charged: () => charged,
     answer: (with_: typeof answer) => {
       answer = with_;
     },
@@ -121,7 +129,7 @@ describe('what a store is sent', () => {
   });
 
   test('pprof among OTLP, and parts that were edited alone, leave with the others as one request', async () => {
-    const { send, sent, tasks } = rig(OTLP);
+    const { send, sent, tasks, charged } = rig(OTLP);
     const edited: Payload = { ...TWO, bytes: Buffer.from([...bytes(1, part('edited')), ...dictionary()]) };
     await send(batchOf(named(TWO, 'a', 0), named(edited, 'edited', 0), named(pprof(3), 'x')));
     assert.deepEqual(tasks, ['otlp', 'one']);
@@ -139,6 +147,7 @@ describe('what a store is sent', () => {
     const one = batchOf(named(TWO, 'a', 0), named(TWO, 'b', 1));
     await send(one);
     assert.equal(sent[1], one, 'what came as one request stays as it is');
+    assert.equal(charged(), 0, 'what was converted is not held any more');
   });
 
   test('each part of an OTLP request becomes a pprof with the envelope of its profile', async () => {
