@@ -81,7 +81,21 @@ export class OtlpRig {
         return this.store.by(way, signal)[before[at]!]!;
       }),
     );
+    if (signal === 'profiles') await this.#drained();
     return { grpc: grpc!, http: http! };
+  }
+
+  /** Until Pyroscope has all: what was sent here must not arrive while the next test counts. */
+  async #drained(): Promise<void> {
+    for (;;) {
+      const { components } = await this.gateway.status();
+      if (
+        components.every(
+          (one: { id: string; queue?: { batches: number } }) => one.id !== 'pyroscope' || one.queue?.batches === 0,
+        )
+      )
+        return;
+    }
   }
 
   async stop(): Promise<number | null> {
