@@ -47,6 +47,7 @@ export function dial(
   const watched = (one: Socket): Socket => {
     socket = one;
     one.setNoDelay(true);
+    one.setKeepAlive(true);
     return one.on('error', settle).on('close', closed);
   };
   const timer = setTimeout(
@@ -66,13 +67,11 @@ export function dial(
     watched(
       tunnel.tls
         ? connectTls({ ...tunnel.tls.options(proxy.host), host: proxy.host, port: proxy.port }, through)
-        : connectTcp({ host: proxy.host, port: proxy.port, keepAlive: true }, through),
+        : connectTcp({ host: proxy.host, port: proxy.port }, through),
     );
   } else if (tls) watched(connectTls({ ...tls.options(host), host, port }, ready));
   else {
-    const plain = connectTcp({ host, port, keepAlive: true, ...(onread && { onread }) }, () =>
-      settle(socket, onread !== undefined),
-    );
+    const plain = connectTcp({ host, port, ...(onread && { onread }) }, () => settle(socket, onread !== undefined));
     watched(plain);
   }
   return () => {

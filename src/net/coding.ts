@@ -9,6 +9,8 @@ import { snappyLength, unsnap } from '../wire/snappy.ts';
 export type Coding = Encoding | 'deflate' | 'snappy';
 
 export const CODINGS: Readonly<Record<string, Coding>> = {
+  // Names come from senders: `constructor` is none.
+  __proto__: null as never,
   identity: 'identity',
   gzip: 'gzip',
   'x-gzip': 'gzip',

@@ -130,8 +130,13 @@ export class GrpcCall {
   readonly #cut = (): void => {
     const { reason } = this.#abort;
     const error = reason instanceof Error ? reason : new Error('aborted');
-    if (this.#stream) this.#giveUp(error);
-    else this.fail(error);
+    if (!this.#stream) {
+      this.fail(error);
+      return;
+    }
+    // Not a word in all that time: the connection may be dead and the system not know it yet. The next call makes another.
+    if (!this.#response) this.#session?.retire();
+    this.#giveUp(error);
   };
 
   #giveUp(error: Error): void {
@@ -154,6 +159,7 @@ export class GrpcCall {
     const session = this.#session;
     const refused = this.#stream.rstCode === constants.NGHTTP2_REFUSED_STREAM && !this.#response;
     const outcome = this.#outcome();
+    session?.left(this.#gone);
     if (refused && this.#tries === 1 && !this.#abort.aborted) {
       this.#stream = undefined;
       this.#closed = false;
@@ -161,7 +167,6 @@ export class GrpcCall {
       this.#leave = undefined;
       this.#again(this);
     } else this.#end(outcome);
-    session?.left(this.#gone);
   }
 
   #outcome(): GrpcOutcome {

@@ -93,6 +93,12 @@ export class GrpcSession {
     this.#changed();
   }
 
+  /** Takes no further call; ends with those that are under way. */
+  retire(): void {
+    this.leaving = true;
+    this.#changed();
+  }
+
   /** Ends the connection at once, with all calls on it. */
   cut(error: Error = coded('CONNECTION_CLOSED', 'the connection was cut')): void {
     this.leaving = true;

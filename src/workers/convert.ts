@@ -34,6 +34,7 @@ export type ConvertTask =
       readonly to: 'pprof';
       readonly payload: Pick<Payload, 'form' | 'encoding' | 'bytes'>;
       readonly parts: readonly number[];
+      readonly receivedMs: number;
       readonly limits?: ProfileLimits;
     };
 
@@ -81,9 +82,27 @@ async function toOtlp({ profiles, receivedMs }: Extract<ConvertTask, { to: 'otlp
     return together(sources);
   } catch (error) {
     failed(error);
-    // One bad profile must not take the others with it: each is tried alone, then the sound ones together again.
-    return together(sources.map(source => ('raw' in source ? tried(source) : source)));
+    // One bad profile must not take the others with it: each is converted alone, then they are put together.
+    return apart(sources);
   }
+}
+
+function apart(sources: readonly (Source | Converted)[]): ConvertReport {
+  const requests: Uint8Array[] = [];
+  const losses: Loss[] = [];
+  const outcomes = sources.map((source): Converted => {
+    if (!('raw' in source)) return source;
+    try {
+      const one = together([source]);
+      losses.push(...one.losses);
+      return { part: requests.push(one.request!) - 1 };
+    } catch (error) {
+      return failed(error);
+    }
+  });
+  if (requests.length === 0) return { outcomes, losses };
+  const of = requests.map(request => ({ request, parts: [0] }));
+  return { request: gatherOtlp(of), outcomes, losses };
 }
 
 function together(sources: readonly (Source | Converted)[]): ConvertReport {
@@ -97,18 +116,16 @@ function together(sources: readonly (Source | Converted)[]): ConvertReport {
   return { request, outcomes, losses };
 }
 
-function tried(source: Source): Source | Converted {
-  try {
-    pprofToOtlp([source]);
-    return source;
-  } catch (error) {
-    return failed(error);
-  }
-}
-
-async function toPprof({ payload, parts, limits }: Extract<ConvertTask, { to: 'pprof' }>): Promise<ConvertReport> {
+async function toPprof({
+  payload,
+  parts,
+  receivedMs,
+  limits,
+}: Extract<ConvertTask, { to: 'pprof' }>): Promise<ConvertReport> {
   const outcomes: Converted[] = [];
   const losses: Loss[] = [];
+  const receivedNs = BigInt(receivedMs) * 1_000_000n;
+  const split = (raw: Uint8Array) => (limits ? splitPprof(raw, limits, receivedNs) : [raw]);
   let bytes = 0;
   for (const part of parts) {
     try {
@@ -117,9 +134,13 @@ async function toPprof({ payload, parts, limits }: Extract<ConvertTask, { to: 'p
       let profiles: readonly Uint8Array[];
       if (payload.form === 'otlp') {
         const converted = otlpToPprof(payload.bytes, part);
-        profiles = limits ? converted.profiles.flatMap(one => splitPprof(one, limits)) : converted.profiles;
+        profiles = converted.profiles.flatMap(split);
         losses.push(...converted.losses);
-      } else profiles = await inflate(payload, MAX_INFLATED_BYTES, { worker: true }, raw => piecesOf(raw, limits));
+      } else
+        profiles = await inflate(payload, MAX_INFLATED_BYTES, { worker: true }, raw => {
+          // What is inflated is gone afterwards: a piece that is the whole of it is copied.
+          return split(raw).map(piece => (piece === raw ? new Uint8Array(raw) : piece));
+        });
       for (const { length } of profiles) bytes += length;
       outcomes.push({ profiles });
     } catch (error) {
@@ -128,10 +149,6 @@ async function toPprof({ payload, parts, limits }: Extract<ConvertTask, { to: 'p
   }
   return { outcomes, losses };
 }
-
-/** What is inflated is gone afterwards: a piece that is the whole of it is copied. */
-const piecesOf = (raw: Uint8Array, limits: ProfileLimits | undefined): Uint8Array[] =>
-  (limits ? splitPprof(raw, limits) : [raw]).map(piece => (piece === raw ? new Uint8Array(raw) : piece));
 
 const inflated = (payload: Pick<Payload, 'encoding' | 'bytes'>): Promise<Uint8Array> =>
   inflate(payload, MAX_INFLATED_BYTES, { worker: true }, raw => new Uint8Array(raw));

@@ -4,6 +4,8 @@ import { Int64s } from './int64.ts';
 /** Samples: a stack, one value per sample type, and a chain of labels each. */
 export class Samples {
   count = 0;
+  /** First row that is written: behind 0 only while a profile is written in pieces. */
+  from = 0;
   /** Values per sample; `values` holds them sample by sample. */
   width = 0;
   readonly values = new Int64s();
@@ -17,7 +19,7 @@ export class Samples {
   firstLabel = new Uint32Array(8) as Uint32Array;
 
   clear(): void {
-    this.count = this.width = this.stackLength = 0;
+    this.count = this.from = this.width = this.stackLength = 0;
   }
 
   /** Makes room for `count` samples with `stackLength` frames and `values` values in all. */

@@ -109,6 +109,8 @@ export class Http2Connection implements Connection {
       if (!(error instanceof HeadError)) throw error;
       this.#of.refused(error.status);
       stream.respond({ ':status': error.status }, { endStream: true });
+      // Nobody reads what else comes of it.
+      stream.close(constants.NGHTTP2_NO_ERROR);
       return;
     }
     const ended = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;

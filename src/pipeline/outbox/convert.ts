@@ -6,10 +6,13 @@ import type { Payload } from '../../model/payload.ts';
 import type { ConvertReport, ConvertTask } from '../../workers/convert.ts';
 import type { Examiner } from '../../workers/examine.ts';
 import type { Pool } from '../../workers/pool.ts';
-import { inflatedSizeOf } from '../../workers/sizes.ts';
+import { inflatedSizeOf, sizeAlone } from '../../workers/sizes.ts';
 
 /** Converted profiles that one exporter may have on the heap at a time, bytes; one batch alone always may. */
 const MAX_CONVERTED_BYTES = 64 * 1024 * 1024;
+/** What one task converts at the most, bytes inflated and profiles: some 100 ms of the 10 s that a task has. One profile is one at least. */
+const TASK_BYTES = 4 * 1024 * 1024;
+const TASK_PROFILES = 1000;
 /** Bytes that a sample takes in a pprof at the least: below limit × this no profile can have too many, and none is looked at. */
 const LEAST_SAMPLE_BYTES = 4;
 
@@ -39,6 +42,18 @@ const NOTHING = () => {};
 /** What one profile of the batch became. */
 interface Slot {
   profiles: readonly Profile[];
+}
+
+/** One task, and the profiles that it converts. */
+interface Part {
+  readonly task: ConvertTask;
+  readonly profiles: readonly Profile[];
+  readonly bytes: number;
+}
+interface Outcomes {
+  readonly slots: Map<Profile, Slot>;
+  readonly failed: string[];
+  readonly losses: ConvertReport['losses'][number][];
 }
 
 export class Converter {
@@ -95,21 +110,43 @@ export class Converter {
     const slots = new Map<Profile, Slot>();
     const failed: string[] = [];
     const losses: ConvertReport['losses'][number][] = [];
-    for (const { task, profiles, bytes } of this.#tasks(wanted, batch.receivedMs)) {
-      // What is here was acknowledged: it goes before what is not.
-      const outcome = await this.#of.pool.run('convert', task, { bytes, abort, first: true });
-      if (outcome.kind === 'full' || outcome.kind === 'gone') return new Error('the gateway is stopping');
-      if (outcome.kind === 'failed') {
-        for (const profile of profiles) slots.set(profile, { profiles: [] });
-        failed.push(...profiles.map(() => `the conversion ended without a result: ${outcome.message}`));
-        continue;
-      }
-      losses.push(...outcome.value.losses);
-      this.#place(profiles, outcome.value, slots, failed);
+    for (const part of this.#tasks(wanted, batch.receivedMs)) {
+      const stopped = await this.#run(part, 'first try', { slots, failed, losses }, batch.receivedMs, abort);
+      if (stopped) return stopped;
     }
     if (failed.length > 0)
       this.#of.log.error('profiles cannot be converted', { failed: failed.length, why: failed[0] });
     return { batch: replaced(batch, slots), failed, losses, leave: NOTHING };
+  }
+
+  /** A task that took its thread with it is tried once more, each of its profiles alone, as stages are. An Error where nobody can wait. */
+  async #run(
+    { task, profiles, bytes }: Part,
+    turn: 'first try' | 'again',
+    into: Outcomes,
+    receivedMs: number,
+    abort: AbortSignal,
+  ): Promise<Error | undefined> {
+    // What is here was acknowledged: it goes before what is not.
+    const of = { bytes, abort, first: true, fresh: turn === 'again' };
+    const outcome = await this.#of.pool.run('convert', task, of);
+    if (outcome.kind === 'done') {
+      into.losses.push(...outcome.value.losses);
+      this.#place(profiles, outcome.value, into.slots, into.failed);
+      return undefined;
+    }
+    if (outcome.kind !== 'failed' || abort.aborted) return new Error('the conversion was called off');
+    if (turn === 'again') {
+      for (const profile of profiles) into.slots.set(profile, { profiles: [] });
+      into.failed.push(...profiles.map(() => `the conversion ended without a result: ${outcome.message}`));
+      return undefined;
+    }
+    for (const profile of profiles)
+      for (const alone of this.#tasks([profile], receivedMs)) {
+        const stopped = await this.#run(alone, 'again', into, receivedMs, abort);
+        if (stopped) return stopped;
+      }
+    return undefined;
   }
 
   /** What is OTLP in a batch leaves as one request, also where stages edited some of its parts or pprof stands among them. */
@@ -119,7 +156,7 @@ export class Converter {
     const requests = [...Map.groupBy(parts, ({ payload }) => payload)];
     const of = requests.map(([{ bytes }, own]) => ({ request: bytes, parts: own.map(({ part }) => part) }));
     const outcome = await this.#of.pool.run('convert', { to: 'one', of }, { bytes: sizeOf(parts), abort, first: true });
-    if (outcome.kind === 'full' || outcome.kind === 'gone') return new Error('the gateway is stopping');
+    if (outcome.kind === 'full' || outcome.kind === 'gone') return new Error('the conversion was called off');
     // Nothing is lost where it fails: they go out as the requests that they are.
     if (outcome.kind === 'failed' || !outcome.value.request) return ready;
     const slots = new Map<Profile, Slot>();
@@ -151,28 +188,25 @@ export class Converter {
     return ((await this.#of.examiner.summary(profile))?.samples ?? 0) > limits.samples;
   }
 
-  *#tasks(
-    wanted: readonly Profile[],
-    receivedMs: number,
-  ): Generator<{ task: ConvertTask; profiles: readonly Profile[]; bytes: number }> {
+  /** Tasks of bounded size: one that is too long would be ended, and a thread is others' too. */
+  *#tasks(wanted: readonly Profile[], receivedMs: number): Generator<Part> {
     const { forms, limits } = this.#of.takes;
-    const toOtlp = wanted.filter(
-      ({ payload }) => !forms.includes(payload.form) && target(payload.form, forms) === 'otlp',
-    );
-    if (toOtlp.length > 0) {
-      const profiles = toOtlp.map(({ attributes, payload: { encoding, bytes } }) => ({
+    const isToOtlp = ({ payload: { form } }: Profile) => !forms.includes(form) && target(form, forms) === 'otlp';
+    for (const { profiles, bytes } of chunksOf(wanted.filter(isToOtlp))) {
+      const sources = profiles.map(({ attributes, payload: { encoding, bytes } }) => ({
         attributes,
         payload: { encoding, bytes },
       }));
-      yield { task: { to: 'otlp', profiles, receivedMs }, profiles: toOtlp, bytes: sizeOf(toOtlp) };
+      yield { task: { to: 'otlp', profiles: sources, receivedMs }, profiles, bytes };
     }
-    const others = wanted.filter(profile => !toOtlp.includes(profile));
-    for (const [payload, profiles] of Map.groupBy(others, one => one.payload)) {
-      const { form, encoding, bytes } = payload;
-      const parts = profiles.map(({ part }) => part);
-      const task = { to: 'pprof', payload: { form, encoding, bytes }, parts, ...(limits && { limits }) } as const;
-      yield { task, profiles, bytes: bytes.length };
-    }
+    const others = wanted.filter(profile => !isToOtlp(profile));
+    for (const [payload, all] of Map.groupBy(others, one => one.payload))
+      for (const { profiles, bytes } of chunksOf(all)) {
+        const { form, encoding } = payload;
+        const parts = profiles.map(({ part }) => part);
+        const from = { form, encoding, bytes: payload.bytes };
+        yield { task: { to: 'pprof', payload: from, parts, receivedMs, ...(limits && { limits }) }, profiles, bytes };
+      }
   }
 
   #place(
@@ -210,6 +244,21 @@ function replaced(batch: ProfileBatch, slots: ReadonlyMap<Profile, Slot>): Profi
 function target(form: Payload['form'], forms: Takes['forms']): 'pprof' | 'otlp' | undefined {
   if (form === 'pprof' && forms.includes('otlp')) return 'otlp';
   return form === 'otlp' && forms.includes('pprof') ? 'pprof' : undefined;
+}
+
+/** Neighbours whose bytes, inflated, are about a task's worth. */
+function* chunksOf(profiles: readonly Profile[]): Generator<{ profiles: Profile[]; bytes: number }> {
+  let chunk: Profile[] = [];
+  let bytes = 0;
+  for (const profile of profiles) {
+    chunk.push(profile);
+    bytes += profile.payload.form === 'otlp' ? sizeAlone(profile) : inflatedSizeOf(profile.payload);
+    if (bytes < TASK_BYTES && chunk.length < TASK_PROFILES) continue;
+    yield { profiles: chunk, bytes };
+    chunk = [];
+    bytes = 0;
+  }
+  if (chunk.length > 0) yield { profiles: chunk, bytes };
 }
 
 /** What converting takes for a moment: what the payloads inflate to, each once. */

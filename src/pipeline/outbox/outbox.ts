@@ -5,7 +5,7 @@ import { deliverNow } from './direct.ts';
 import { Gate } from './gate.ts';
 import { HandOut } from './hand-out.ts';
 import { retryDelayMs } from './retry.ts';
-import { sendConverted, sendOnce } from './send.ts';
+import { sendConverted, sendOnce, type Tried } from './send.ts';
 import type {
   AnyBatch,
   DeadReason,
@@ -25,7 +25,7 @@ const CUT_GRACE_MS = 500;
 
 /** Why a queue is given up: its component is not in the configuration any more, or the process ends. */
 export type Leaving = 'removed' | 'shutdown';
-export type DropReason = 'queue_full' | 'memory' | 'repeated' | Leaving | DeadReason;
+export type DropReason = 'queue_full' | 'memory' | 'repeated' | 'conversion_failed' | Leaving | DeadReason;
 
 export interface OutboxParts {
   readonly id: string;
@@ -151,7 +151,7 @@ export class Outbox implements Component, Reader {
   /** One batch without a queue; answers with what the store said. */
   deliver(batch: AnyBatch, abort: AbortSignal): Promise<Result> {
     const { config, clock } = this.#of;
-    const send = (owed: AnyBatch) => this.#send(owed, abort);
+    const send = async (owed: AnyBatch) => (await this.#send(owed, abort)).result;
     const ended = () => this.#closing.signal.aborted;
     return deliverNow(batch, { retry: config.retry_on_failure, clock, random: this.#random, send, ended, abort });
   }
@@ -280,18 +280,21 @@ export class Outbox implements Component, Reader {
       this.#gate.undecided();
       return { kind: 'dead', reason: 'max_age', message: `waited longer than ${maxAgeMs} ms` };
     }
-    const result = await this.#send(entry.batch, this.#cut.signal);
+    const { result, asked } = await this.#send(entry.batch, this.#cut.signal);
     if (result.kind === 'accepted') {
-      this.#recovered();
+      if (asked) this.#recovered();
+      else this.#gate.undecided();
       // Nobody else hears of what the other side left out: the sender was answered long ago.
       for (const drop of result.drops ?? []) dropped(drop.items, drop.reason);
       return { kind: 'done' };
     }
     if (result.kind === 'permanent') {
-      // The store answered: it is up, and these bytes will not change.
-      this.#recovered();
-      dropped(items, 'rejected');
-      log.error('batch rejected by the store', { error: result.error, fault: result.fault, items });
+      // Where the store answered it is up, and these bytes will not change.
+      if (asked) this.#recovered();
+      else this.#gate.undecided();
+      dropped(items, asked ? 'rejected' : 'conversion_failed');
+      const phrase = asked ? 'batch rejected by the store' : 'batch cannot be converted';
+      log.error(phrase, { error: result.error, fault: result.fault, items });
       return { kind: 'dead', reason: 'rejected', message: result.error.message };
     }
     if (this.#cut.signal.aborted) {
@@ -302,8 +305,9 @@ export class Outbox implements Component, Reader {
     const retry = config.retry_on_failure;
     const firstTryMs = entry.firstTryMs ?? startedMs;
     const delayMs = retryDelayMs(retry, entry.attempts, result.retryAfterMs, this.#random);
-    this.#gate.failed(error, retryDelayMs(retry, this.#gate.level, result.retryAfterMs, this.#random));
-    if (this.#gate.closed) this.#of.report('degraded', error);
+    if (asked) this.#gate.failed(error, retryDelayMs(retry, this.#gate.level, result.retryAfterMs, this.#random));
+    else this.#gate.undecided();
+    if (asked && this.#gate.closed) this.#of.report('degraded', error);
     const dueMs = clock.now() + delayMs;
     const exhausted = !retry.enabled || (retry.max_elapsed_time > 0 && dueMs - firstTryMs > retry.max_elapsed_time);
     if (exhausted) {
@@ -337,11 +341,10 @@ export class Outbox implements Component, Reader {
     if (++this.#drainFailures >= atATime) this.#closing.abort();
   }
 
-  async #send(batch: AnyBatch, abort: AbortSignal): Promise<Result<AnyBatch>> {
+  async #send(batch: AnyBatch, abort: AbortSignal): Promise<Tried> {
     const { sender, config, log, converter } = this.#of;
     const send = (ready: AnyBatch) => sendOnce(sender, ready, { timeoutMs: config.timeout, abort, log });
-    return converter && batch.signal === 'profiles'
-      ? await sendConverted(converter, batch, send, abort)
-      : await send(batch);
+    if (converter && batch.signal === 'profiles') return sendConverted(converter, batch, send, abort);
+    return { result: await send(batch), asked: true };
   }
 }

@@ -35,6 +35,12 @@ export async function sendOnce(
   }
 }
 
+/** What a try came to. `asked` is false where the store had no part in it: its gate must not hear of it. */
+export interface Tried {
+  readonly result: Result<AnyBatch>;
+  readonly asked: boolean;
+}
+
 /**
  * One try of profiles that may have to be converted first. What cannot be is answered for beside the rest: a drop where the store took
  * others, permanent where nothing is left. `rest` of a retryable answer is what was converted, so that nothing goes out twice.
@@ -44,9 +50,9 @@ export async function sendConverted(
   batch: ProfileBatch,
   send: (ready: AnyBatch) => Promise<Result<AnyBatch>>,
   abort: AbortSignal,
-): Promise<Result<AnyBatch>> {
+): Promise<Tried> {
   const ready = await converter.ready(batch, abort);
-  if (ready instanceof Error) return { kind: 'retryable', error: ready };
+  if (ready instanceof Error) return { result: { kind: 'retryable', error: ready }, asked: false };
   try {
     return await sendReady(converter, ready, send);
   } finally {
@@ -56,23 +62,24 @@ export async function sendConverted(
 
 async function sendReady(
   converter: Converter,
-  ready: Ready,
+  { batch, failed, losses }: Ready,
   send: (ready: AnyBatch) => Promise<Result<AnyBatch>>,
-): Promise<Result<AnyBatch>> {
-  const { failed, losses } = ready;
-  if (ready.batch.profiles.length === 0 && failed.length > 0)
-    return { kind: 'permanent', error: new Error(`cannot be converted: ${failed[0]}`), fault: 'sender' };
+): Promise<Tried> {
+  const asked = batch.profiles.length > 0;
+  if (!asked && failed.length > 0) {
+    const error = new Error(`cannot be converted: ${failed[0]}`);
+    return { result: { kind: 'permanent', error, fault: 'sender' }, asked };
+  }
   // Nothing to send is delivered: resources without a sample.
-  const result = ready.batch.profiles.length === 0 ? ACCEPTED : await send(ready.batch);
+  const result = asked ? await send(batch) : ACCEPTED;
   if (result.kind === 'accepted') {
     converter.told(losses);
     const drops = failed.map(message => ({ items: 1, reason: 'conversion_failed', message }));
-    return drops.length > 0 ? { kind: 'accepted', drops: [...(result.drops ?? []), ...drops] } : result;
-  }
-  if (result.kind === 'retryable' && result.rest) {
+    if (drops.length > 0) return { result: { kind: 'accepted', drops: [...(result.drops ?? []), ...drops] }, asked };
+  } else if (result.kind === 'retryable' && result.rest) {
     // The next try gets what was converted by this one.
     converter.told(losses);
     converter.dropped(failed);
   }
-  return result;
+  return { result, asked };
 }

@@ -19,7 +19,12 @@ const TASK_BYTES = 256 * 1024;
 /** What became of one profile, with the bytes that an edit left; stages by their place in the group. */
 export type Crossed =
   | Exclude<StageOutcome, { kind: 'kept' }>
-  | { readonly kind: 'kept'; readonly set?: ReadonlyMap<string, Plain>; readonly bytes?: Uint8Array };
+  | {
+      readonly kind: 'kept';
+      readonly set?: ReadonlyMap<string, Plain>;
+      readonly bytes?: Uint8Array;
+      readonly partly?: readonly { readonly stage: number; readonly reason: string }[];
+    };
 
 export interface CrossingParts {
   readonly pool: Pool;

@@ -154,8 +154,11 @@ export class FusedStages implements Node, Component {
         continue;
       }
       const outcome = outcomes[crossed++]!;
-      if (outcome.kind === 'kept') sorted.kept.push(leftBy(profile, outcome));
-      else if (outcome.kind === 'dropped')
+      if (outcome.kind === 'kept') {
+        sorted.kept.push(leftBy(profile, outcome));
+        for (const { stage, reason } of outcome.partly ?? [])
+          sorted.drops.add(1, reason, `a part of it dropped by ${this.#of.stages[stage]!.id}`);
+      } else if (outcome.kind === 'dropped')
         sorted.drops.add(1, outcome.reason, `dropped by ${this.#of.stages[outcome.stage]!.id}`);
       else if (outcome.kind === 'undecodable') {
         sorted.bad.push(outcome.message);

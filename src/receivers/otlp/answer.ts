@@ -41,7 +41,7 @@ export function failure(request: Request, kind: FailureKind, message: string, re
   const [code, status] = KINDS[kind];
   const wire = wireOf(request) ?? 'protobuf';
   const detail = { code, message, ...(retryAfterMs !== undefined && { retryAfterMs }) };
-  if (request.framing === 'rpc') return { status: 200, rpc: { code, message, details: rpcStatus(detail, 'protobuf') } };
+  if (request.framing === 'rpc') return { status, rpc: { code, message, details: rpcStatus(detail, 'protobuf') } };
   const delay =
     retryAfterMs === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) };
   return { status, headers: { 'content-type': CONTENT_TYPES[wire], ...delay }, body: rpcStatus(detail, wire) };

@@ -6,6 +6,7 @@ const MIB = 1024 * 1024;
 const Grpc = z.strictObject({
   ...fields.listen('127.0.0.1:4317'),
   keepalive: fields.keepalive().optional(),
+  cors: fields.cors().optional(),
   max_recv_msg_size_mib: z
     .int()
     .min(1)

@@ -5,6 +5,7 @@ import {
   type Drop,
   type Host,
   type Instrument,
+  type OtlpReceived,
   type OtlpSignal,
   type Payload,
   type Profile,
@@ -33,6 +34,7 @@ const RETRY_AFTER_MS = 1000;
 
 interface Taken {
   readonly payload: Payload;
+  readonly losses: NonNullable<OtlpReceived['losses']>;
   /** Profiles or spans in it. */
   readonly items: number | undefined;
 }
@@ -82,7 +84,11 @@ export class Intake {
       const taken = await this.#payload(request, signal, wire);
       if (!('payload' in taken)) return this.#refused(request, taken);
       const result = await this.#consume(request, signal, tenant, taken);
-      return result === undefined ? success(request, signal, undefined) : this.#answer(request, signal, taken, result);
+      if (result === undefined) return success(request, signal, undefined);
+      // A sender that is told to come again brings the same losses again.
+      if (result.kind === 'accepted')
+        for (const { reason, items } of taken.losses) this.#losses.record(items, { reason });
+      return this.#answer(request, signal, taken, result);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       return this.#refused(request, error);
@@ -99,7 +105,6 @@ export class Intake {
     const { rewritten, summaries, references, items, losses } = await this.#host.otlp(plain.bytes, asked);
     const inside = rewritten ? plain.rewritten(rewritten) : plain;
     if (inside.kind === 'problem') return inside;
-    for (const { reason, items } of losses ?? []) this.#losses.record(items, { reason });
     const payload = {
       form: 'otlp',
       encoding: 'identity',
@@ -107,7 +112,7 @@ export class Intake {
       ...(summaries && { summaries }),
       ...(references === false && { references }),
     } as const;
-    return { payload, items };
+    return { payload, items, losses: losses ?? [] };
   }
 
   /** Undefined where there is nothing to forward. */

@@ -21,7 +21,10 @@ const FOREIGN: Record<string, string> = {
 export function createReceiver(config: Config, host: Host, next: Consumer<'profiles' | 'traces'>): Component {
   const { grpc, http } = config.protocols;
   const listening: Component[] = [];
-  if (grpc) listening.push(host.listen(grpc, grpcProtocol(new Intake('otlp_grpc', config, limitOf(grpc), host, next))));
+  if (grpc)
+    listening.push(
+      host.listen(grpc, grpcProtocol(new Intake('otlp_grpc', config, limitOf(grpc), host, next), grpc.cors)),
+    );
   if (http)
     listening.push(
       host.listen(http, httpProtocol(new Intake('otlp_http', config, limitOf(http), host, next), http.cors)),
@@ -36,9 +39,13 @@ export function createReceiver(config: Config, host: Host, next: Consumer<'profi
   };
 }
 
-function grpcProtocol(intake: Intake): Protocol {
+function grpcProtocol(intake: Intake, cors: Protocol['cors']): Protocol {
   const routes = SIGNALS.map(signal => route(RPC_PATHS[signal], intake, signal));
-  return { name: 'otlp_grpc', routes: [...routes.map(one => ({ ...one, rpc: true as const })), ...foreign(true)] };
+  return {
+    name: 'otlp_grpc',
+    routes: [...routes.map(one => ({ ...one, rpc: true as const })), ...foreign(true)],
+    cors,
+  };
 }
 
 function httpProtocol(intake: Intake, cors: Protocol['cors']): Protocol {

@@ -15,7 +15,7 @@ export function writeSamples(writer: BackWriter, columns: Columns): void {
   const { sequential } = columns.locations.ids;
   /** Labels are linked from first to last, and written from last to first. */
   const chain: number[] = [];
-  for (let row = samples.count - 1; row >= 0; row--) {
+  for (let row = samples.count - 1; row >= samples.from; row--) {
     let length = 0;
     for (let label = firstLabel[row]!; label !== 0; label = labels.next[label]!) chain[length++] = label;
     const frames = stackEnd[row]! - stackStart[row]!;

@@ -68,7 +68,7 @@ function referred(columns: Columns): Live {
     strings: new Uint8Array(columns.strings.count),
   };
   live.locations[0] = live.functions[0] = live.mappings[0] = live.strings[0] = 1;
-  for (let sample = 0; sample < samples.count; sample++) {
+  for (let sample = samples.from; sample < samples.count; sample++) {
     const end = samples.stackEnd[sample]!;
     for (let place = samples.stackStart[sample]!; place < end; place++) live.locations[samples.stack[place]!] = 1;
   }
@@ -90,7 +90,7 @@ function markSymbols({ locations }: Columns, live: Live): void {
 /** Marks the strings that live rows name. */
 function markStrings(columns: Columns, { functions: liveFunctions, mappings: liveMappings, strings }: Live): void {
   const { samples, labels, functions, mappings } = columns;
-  for (let sample = 0; sample < samples.count; sample++)
+  for (let sample = samples.from; sample < samples.count; sample++)
     for (let label = samples.firstLabel[sample]!; label !== 0; label = labels.next[label]!)
       strings[labels.key[label]!] = strings[labels.text[label]!] = strings[labels.unit[label]!] = 1;
   for (let row = 1; row < functions.count; row++)

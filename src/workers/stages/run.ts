@@ -84,6 +84,8 @@ interface Ran {
   readonly kept?: readonly Columns[];
   readonly envelope?: Attributes;
   readonly edited?: boolean;
+  /** Groups of profiles that a stage dropped from a part of which others stay. */
+  readonly partly?: readonly { readonly stage: number; readonly reason: string }[];
   readonly notes: readonly { readonly stage: number; readonly note: Plain }[];
 }
 
@@ -159,31 +161,37 @@ class Work {
   #edit(attributes: Attributes, all: readonly Columns[]): Ran {
     const notes: Ran['notes'][number][] = [];
     const kept: Columns[] = [];
+    const partly: { stage: number; reason: string }[] = [];
     let envelope = attributes;
     let dropped: Ran['dropped'];
     this.#others += performance.now() - this.#sinceMs;
     for (const columns of all) {
       const beside: typeof notes = [];
-      const outcome = this.#stagesOver(envelope, columns, beside);
+      // Each group sees the envelope as it came: an edit is made once, however many groups say it.
+      const outcome = this.#stagesOver(attributes, columns, beside);
       if ('kind' in outcome && outcome.kind === 'failed') return { failed: outcome, notes: [] };
-      if ('kind' in outcome) dropped = outcome;
-      else {
-        envelope = outcome.envelope;
+      if ('kind' in outcome) {
+        dropped = outcome;
+        partly.push({ stage: outcome.stage, reason: outcome.kind === 'dropped' ? outcome.reason : 'stage' });
+      } else {
+        if (outcome.set.size > 0) envelope = edited(envelope, outcome.set);
         kept.push(columns);
         notes.push(...beside);
       }
     }
     this.#sinceMs = performance.now();
     if (kept.length === 0 && dropped) return { dropped, notes: [] };
-    return { kept, envelope, edited: kept.length < all.length || kept.some(columns => columns.edited), notes };
+    const changed = partly.length > 0 || kept.some(columns => columns.edited);
+    return { kept, envelope, edited: changed, notes, partly };
   }
 
   #stagesOver(
     attributes: Attributes,
     columns: Columns,
     notes: { stage: number; note: Plain }[],
-  ): Extract<StageOutcome, { kind: 'failed' | 'dropped' }> | { readonly envelope: Attributes } {
+  ): Extract<StageOutcome, { kind: 'failed' | 'dropped' }> | { readonly set: Attributes } {
     let envelope = attributes;
+    const set = new Map<string, Plain>();
     let beforeMs = performance.now();
     for (const [stage, { run }] of this.#stages.entries()) {
       Atomics.store(this.#progress, 0, stage + 1);
@@ -199,10 +207,13 @@ class Work {
       this.#runMs[stage]! += nowMs - beforeMs;
       beforeMs = nowMs;
       if (!verdict.keep) return { kind: 'dropped', stage, reason: verdict.reason ?? 'stage' };
-      if (verdict.set && verdict.set.size > 0) envelope = edited(envelope, verdict.set);
+      if (verdict.set && verdict.set.size > 0) {
+        envelope = edited(envelope, verdict.set);
+        for (const [key, value] of verdict.set) set.set(key, value);
+      }
       for (const note of verdict.notes ?? []) notes.push({ stage, note });
     }
-    return { envelope };
+    return { set };
   }
 
   #settled(attributes: Attributes, ran: Ran, encode: (envelope: Attributes) => Uint8Array): StageOutcome {
@@ -212,6 +223,7 @@ class Work {
       kind: 'kept',
       ...(envelope !== attributes && { set: envelope }),
       ...(edited && { edited: this.#place(encode(envelope)) }),
+      ...(ran.partly?.length && { partly: ran.partly }),
     };
     this.#editedAny ||= edited === true;
     this.#notes.push(...ran.notes);

@@ -48,7 +48,13 @@ export interface StageTask {
 
 /** What became of one profile. Stages are named by their place in the group. */
 export type StageOutcome =
-  | { readonly kind: 'kept'; readonly set?: ReadonlyMap<string, Plain>; readonly edited?: Edited }
+  | {
+      readonly kind: 'kept';
+      readonly set?: ReadonlyMap<string, Plain>;
+      readonly edited?: Edited;
+      /** Of an OTLP part: groups of profiles that a stage dropped while others stay. */
+      readonly partly?: readonly { readonly stage: number; readonly reason: string }[];
+    }
   | { readonly kind: 'dropped'; readonly stage: number; readonly reason: string }
   /** The bytes are no profile. */
   | { readonly kind: 'undecodable'; readonly message: string }

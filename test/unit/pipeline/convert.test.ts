@@ -50,7 +50,7 @@ function rig(takes: Takes) {
   });
   const sent: ProfileBatch[] = [];
   let answer: (batch: ProfileBatch) => Result<ProfileBatch> = () => ({ kind: 'accepted' });
-  const send = (batch: ProfileBatch) =>
+  const tried = (batch: ProfileBatch) =>
     sendConverted(
       converter,
       batch,
@@ -60,12 +60,14 @@ function rig(takes: Takes) {
       },
       new AbortController().signal,
     );
+  const send = async (batch: ProfileBatch) => (await tried(batch)).result;
   return {
     losses,
     dropped,
     tasks,
     sent,
     send,
+    tried,
     charged: () => charged,
     answer: (with_: typeof answer) => {
       answer = with_;
@@ -214,7 +216,9 @@ describe('what cannot be converted', () => {
   test('a task that took its thread with it is a failure of its profiles; one that never ran is tried again', async () => {
     const hung = rig(OTLP);
     hung.next('failed');
-    assert.equal((await hung.send(batchOf(named(pprof(1), 'a')))).kind, 'permanent');
+    const two = await hung.tried(batchOf(named(pprof(1), 'a'), named(pprof(2), 'b')));
+    assert.deepEqual([two.result.kind, two.asked], ['permanent', false], 'the store has said nothing');
+    assert.equal(hung.tasks.length, 3, 'both together, then each alone');
     const gone = rig(OTLP);
     gone.next('gone');
     assert.equal((await gone.send(batchOf(named(pprof(1), 'a')))).kind, 'retryable');
