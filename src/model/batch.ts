@@ -120,3 +120,10 @@ export function* bytesOfProfiles(profiles: readonly Profile[]): Generator<Uint8A
     if (profile.origin?.parts) yield* Object.values(profile.origin.parts);
   }
 }
+
+/** Bytes of all payloads and parts, each once. */
+export function sizeOfProfiles(profiles: readonly Profile[]): number {
+  let size = 0;
+  for (const bytes of bytesOfProfiles(profiles)) size += bytes.length;
+  return size;
+}

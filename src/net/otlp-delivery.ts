@@ -1,5 +1,6 @@
 // What the exporters of OTLP have in common whatever they send over: batches as requests, and answers as results.
 import type { Drop, Encoding, Host, Instrument, ProfileBatch, Result, TraceBatch } from '../api/index.ts';
+import { sizeOfProfiles } from '../model/batch.ts';
 import { DecodeError } from '../wire/decode-error.ts';
 import { byRequest, type Layout, outgoing } from '../wire/otlp/outgoing.ts';
 import type { OtlpSignal, PartialSuccess } from '../wire/otlp/response.ts';
@@ -124,10 +125,7 @@ function retry({ error, kind, retryAfterMs }: Extract<OtlpOutcome, { kind: 'retr
 function rest<B extends Batch>(batch: B, owed: readonly Piece[], of: number): { rest?: B } {
   if (batch.signal === 'traces' || of === 1) return {};
   const profiles = owed.flatMap(piece => piece.profiles);
-  const payloads = new Set(profiles.map(({ payload }) => payload));
-  let sizeBytes = 0;
-  for (const { bytes } of payloads) sizeBytes += bytes.length;
-  return { rest: { ...batch, profiles, sizeBytes } };
+  return { rest: { ...batch, profiles, sizeBytes: sizeOfProfiles(profiles) } };
 }
 
 /** Something that the pipeline should not have asked for. */

@@ -6,12 +6,11 @@ import {
   type Component,
   type Drop,
   type Host,
-  type Profile,
   type ProfileBatch,
   type Result,
   type Sender,
 } from '../../api/index.ts';
-import { bytesOfProfiles } from '../../model/batch.ts';
+import { sizeOfProfiles } from '../../model/batch.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
 import type { Config } from './config.ts';
 import { contentOf, type Document, documentsOf } from './documents.ts';
@@ -55,7 +54,7 @@ export class FileExporter implements Component, Sender<'profiles'> {
         this.#degrade(error);
         const owed = documents.slice(at).flat();
         if (owed.length === batch.profiles.length) return { kind: 'retryable', error };
-        return { kind: 'retryable', error, rest: { ...batch, profiles: owed, sizeBytes: sizeOf(owed) } };
+        return { kind: 'retryable', error, rest: { ...batch, profiles: owed, sizeBytes: sizeOfProfiles(owed) } };
       }
     }
     if (drops.length === 0) return ACCEPTED;
@@ -113,10 +112,4 @@ export class FileExporter implements Component, Sender<'profiles'> {
     this.#degraded = true;
     this.#host.report('degraded', why);
   }
-}
-
-function sizeOf(profiles: readonly Profile[]): number {
-  let size = 0;
-  for (const bytes of bytesOfProfiles(profiles)) size += bytes.length;
-  return size;
 }

@@ -1,5 +1,5 @@
 import type { Component, Host, Instrument, Profile, ProfileBatch, Result, Sender } from '../../api/index.ts';
-import { bytesOfProfiles } from '../../model/batch.ts';
+import { sizeOfProfiles } from '../../model/batch.ts';
 import { HttpClient } from '../../net/client.ts';
 import { OwnHeaders } from '../../net/own-headers.ts';
 import { resultOf } from './answer.ts';
@@ -63,7 +63,7 @@ export class PyroscopeExporter implements Component, Sender<'profiles'> {
       for (const { error } of rejected ?? []) this.#rejectedBeside(error);
       if (profiles.length === 1) return result;
       const owed = [...profiles.slice(at + 1), profiles[at]!];
-      return { ...result, rest: { ...batch, profiles: owed, sizeBytes: sizeOf(owed) } };
+      return { ...result, rest: { ...batch, profiles: owed, sizeBytes: sizeOfProfiles(owed) } };
     }
     if (rejected === undefined) return { kind: 'accepted' };
     if (rejected.length === profiles.length) return rejected[0]!;
@@ -109,10 +109,4 @@ export class PyroscopeExporter implements Component, Sender<'profiles'> {
     }
     return result;
   }
-}
-
-function sizeOf(profiles: readonly Profile[]): number {
-  let size = 0;
-  for (const bytes of bytesOfProfiles(profiles)) size += bytes.length;
-  return size;
 }

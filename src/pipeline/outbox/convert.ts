@@ -1,6 +1,6 @@
 // Before a batch is sent: profiles in a form that the store does not take, or beyond its limits, are made what it takes.
 import type { Logger, Takes } from '../../api/index.ts';
-import { bytesOfProfiles, type Profile, type ProfileBatch } from '../../model/batch.ts';
+import { type Profile, type ProfileBatch, sizeOfProfiles } from '../../model/batch.ts';
 import type { Memory } from '../../model/memory.ts';
 import type { Payload } from '../../model/payload.ts';
 import type { ConvertReport, ConvertTask } from '../../workers/convert.ts';
@@ -155,7 +155,11 @@ export class Converter {
     const parts = ready.batch.profiles.filter(({ payload }) => payload.form === 'otlp');
     const requests = [...Map.groupBy(parts, ({ payload }) => payload)];
     const of = requests.map(([{ bytes }, own]) => ({ request: bytes, parts: own.map(({ part }) => part) }));
-    const outcome = await this.#of.pool.run('convert', { to: 'one', of }, { bytes: sizeOf(parts), abort, first: true });
+    const outcome = await this.#of.pool.run(
+      'convert',
+      { to: 'one', of },
+      { bytes: sizeOfProfiles(parts), abort, first: true },
+    );
     if (outcome.kind === 'full' || outcome.kind === 'gone') return new Error('the conversion was called off');
     // Nothing is lost where it fails: they go out as the requests that they are.
     if (outcome.kind === 'failed' || !outcome.value.request) return ready;
@@ -237,7 +241,7 @@ export class Converter {
 
 function replaced(batch: ProfileBatch, slots: ReadonlyMap<Profile, Slot>): ProfileBatch {
   const profiles = batch.profiles.flatMap(profile => slots.get(profile)?.profiles ?? [profile]);
-  return { ...batch, profiles, sizeBytes: sizeOf(profiles) };
+  return { ...batch, profiles, sizeBytes: sizeOfProfiles(profiles) };
 }
 
 /** What a form is converted to for a store of these forms; undefined where nothing of ours does that. */
@@ -265,11 +269,5 @@ function* chunksOf(profiles: readonly Profile[]): Generator<{ profiles: Profile[
 function roomFor(profiles: readonly Profile[]): number {
   let size = 0;
   for (const payload of new Set(profiles.map(profile => profile.payload))) size += inflatedSizeOf(payload);
-  return size;
-}
-
-function sizeOf(profiles: readonly Profile[]): number {
-  let size = 0;
-  for (const bytes of bytesOfProfiles(profiles)) size += bytes.length;
   return size;
 }

@@ -1,6 +1,6 @@
 import { ACCEPTED, type Clock, type Component, type Logger, type NoteOwner, type Result } from '../../api/index.ts';
 import type { Plain } from '../../model/attributes.ts';
-import { bytesOfProfiles, itemsOf, type Profile, type ProfileBatch } from '../../model/batch.ts';
+import { itemsOf, type Profile, type ProfileBatch, sizeOfProfiles } from '../../model/batch.ts';
 import type { Memory } from '../../model/memory.ts';
 import type { Pool } from '../../workers/pool.ts';
 import { groupOf, type StageGroup, type StageSpec } from '../../workers/stages/task.ts';
@@ -176,7 +176,7 @@ export class FusedStages implements Node, Component {
   async #bury(batch: ProfileBatch, { stage, profile, message }: Failed): Promise<boolean | Error> {
     stage.log.error('stage failed on a profile', { error: message, kept: this.deadLetters !== undefined });
     if (!this.deadLetters) return false;
-    const alone: ProfileBatch = { ...batch, profiles: [profile], sizeBytes: sizeOf([profile]) };
+    const alone: ProfileBatch = { ...batch, profiles: [profile], sizeBytes: sizeOfProfiles([profile]) };
     try {
       return await this.deadLetters.bury(stage.deadQueue, alone, 'stage_failed', `${stage.id}: ${message}`);
     } catch (error) {
@@ -204,7 +204,7 @@ export class FusedStages implements Node, Component {
   }
 
   #measure(crossing: Crossing, profiles: readonly Profile[]): void {
-    const bytes = sizeOf(profiles);
+    const bytes = sizeOfProfiles(profiles);
     for (const [n, { meter }] of this.#of.stages.entries()) {
       for (const { runMs, waitMs } of crossing.timings) meter.task(waitMs, runMs[n]!);
       meter.bytes(bytes);
@@ -254,11 +254,5 @@ function leaving(batch: ProfileBatch, profiles: Profile[], id: string | undefine
   const same = profiles.length === batch.profiles.length && profiles.every((one, n) => one === batch.profiles[n]);
   if (same) return batch;
   batch.id.learn(id ?? batch.id.hex);
-  return { ...batch, profiles, sizeBytes: sizeOf(profiles) };
-}
-
-function sizeOf(profiles: readonly Profile[]): number {
-  let size = 0;
-  for (const bytes of bytesOfProfiles(profiles)) size += bytes.length;
-  return size;
+  return { ...batch, profiles, sizeBytes: sizeOfProfiles(profiles) };
 }
