@@ -77,6 +77,8 @@ export interface ExporterFactory<C = Any, I extends Signal = Any> extends Base<C
   readonly accepts: readonly I[];
   /** Forms of profiles that `send` is given, and their limits; every form as it came where it is left out. */
   readonly takes?: (config: C) => Takes;
+  /** What to set before it can take this signal of `accepts`; undefined when nothing is missing. A pipeline of that signal is else an error. */
+  readonly lacks?: (config: C, signal: I) => string | undefined;
   create(config: C, host: Host): Component & Sender<I>;
 }
 /** Something of the process that components find by id: storage, authentication. */

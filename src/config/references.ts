@@ -118,7 +118,7 @@ class Checker {
       const found = this.#resolve(id, slot);
       if (!found) this.#undefined(id, at, slot);
       else {
-        if (found.factory && signal) this.#fits(found.factory, id, at, pipeline, signal, slot);
+        if (found.factory && signal) this.#fits(found, found.factory, at, pipeline, signal, slot);
         if (!found.ignored) this.#used.set(found, this.#isConnector(found) ? 'connectors' : found.section);
       }
       uses.push({ id, at, defined: found });
@@ -152,7 +152,7 @@ class Checker {
     this.#findings.error(at, `${word} \`${id}\` is not defined`, hint);
   }
 
-  #fits(factory: Factory, id: string, at: Place, pipeline: string, signal: Signal, slot: Slot): void {
+  #fits({ id, plan }: Defined, factory: Factory, at: Place, pipeline: string, signal: Signal, slot: Slot): void {
     const { accepts, emits } = signalsOf(factory);
     const say = (verb: string, signals: readonly Signal[], hint?: string) =>
       this.#findings.error(
@@ -162,6 +162,10 @@ class Checker {
       );
     if (slot === 'receivers' && !emits.includes(signal)) say('emit', emits);
     if (slot === 'exporters' && !accepts.includes(signal)) say('accept', accepts);
+    else if (factory.kind === 'exporter' && plan) {
+      const missing = factory.lacks?.(plan.config, signal);
+      if (missing !== undefined) say('accept', accepts, missing);
+    }
     if (slot !== 'processors') return;
     if (!accepts.includes(signal)) say('accept', accepts);
     else if (!emits.includes(signal))

@@ -28,11 +28,20 @@ export function keyIn(attributes: Attributes, key: string): string | undefined {
   return alias !== undefined && attributes.has(alias) ? alias : undefined;
 }
 
-/** A value as label text; undefined for null, so that it is left out rather than written as "null". */
+/** A value as label text, bytes as base64, lists and maps as JSON; undefined for null, so that it is left out rather than written as "null". */
 export function labelText(value: Plain | undefined): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value === 'string') return value;
-  if (typeof value === 'object')
-    return JSON.stringify(value, (_key, inner) => (typeof inner === 'bigint' ? inner.toString() : inner));
-  return String(value);
+  if (value instanceof Uint8Array) return base64(value);
+  return typeof value === 'object' ? JSON.stringify(value, sayable) : String(value);
 }
+
+/** As OTLP's mapping to other protocols has it: JSON knows neither bytes nor all integers. */
+function sayable(this: unknown, key: string, value: unknown): unknown {
+  // Asked of its holder: a Buffer comes here as what its toJSON makes of it.
+  const inner = (this as Record<string, unknown>)[key];
+  if (inner instanceof Uint8Array) return base64(inner);
+  return typeof value === 'bigint' ? value.toString() : value;
+}
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');

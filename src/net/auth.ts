@@ -5,7 +5,7 @@ import type { Auth } from '../api/index.ts';
 /** A token file is looked at again after this long, ms: a rotated token works soon, and a request costs no system call. */
 const TOKEN_FILE_CHECK_MS = 1000;
 
-/** A file that holds a token, read again when it changed. */
+/** A file that holds a token, read again when it changed. While it is gone or empty, as in the middle of a rotation, the last token counts. */
 class TokenFile {
   readonly #path: string;
   #token = '';
@@ -16,20 +16,31 @@ class TokenFile {
     this.#path = path;
   }
 
-  /** @throws when the file cannot be read */
+  /** @throws Error when no token could be read yet */
   read(): string {
     const now = performance.now();
-    if (this.#modifiedMs < 0 || now - this.#checkedMs > TOKEN_FILE_CHECK_MS) {
-      const { mtimeMs } = statSync(this.#path);
-      if (mtimeMs !== this.#modifiedMs) this.#token = readFileSync(this.#path, 'utf8').trim();
-      this.#modifiedMs = mtimeMs;
-      this.#checkedMs = now;
+    if (this.#token !== '' && now - this.#checkedMs <= TOKEN_FILE_CHECK_MS) return this.#token;
+    this.#checkedMs = now;
+    try {
+      this.#look();
+    } catch (error) {
+      if (this.#token === '')
+        throw new Error(`the token file cannot be read: ${(error as Error).message}`, { cause: error });
     }
     return this.#token;
   }
+
+  #look(): void {
+    const { mtimeMs } = statSync(this.#path);
+    if (mtimeMs === this.#modifiedMs) return;
+    const token = readFileSync(this.#path, 'utf8').trim();
+    if (token === '') throw new Error(`${this.#path} is empty`);
+    this.#token = token;
+    this.#modifiedMs = mtimeMs;
+  }
 }
 
-/** The value of an Authorization header, as the configuration says; undefined without `auth`. */
+/** The value of an Authorization header, as the configuration says; undefined without `auth`. It throws while there is no token in `token_file`. */
 export function authorization(auth: Auth | undefined): (() => string) | undefined {
   if (auth?.basic) {
     const { username, password } = auth.basic;

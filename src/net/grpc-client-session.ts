@@ -148,11 +148,12 @@ export class GrpcSession {
     const { timeout, permit_without_stream } = this.#keepalive!;
     if (this.#pong || session.destroyed || (this.#calls.size === 0 && !permit_without_stream)) return;
     this.#pong = setTimeout(() => this.cut(coded('KEEPALIVE', `no answer to a ping within ${timeout} ms`)), timeout);
-    const sent = session.ping(() => {
+    const answered = () => {
       clearTimeout(this.#pong);
       this.#pong = undefined;
-    });
-    if (!sent) clearTimeout(this.#pong);
+    };
+    // Not sent while too many pings wait for their answers; the next one is.
+    if (!session.ping(answered)) answered();
   }
 
   #end(error: Error): void {

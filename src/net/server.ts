@@ -21,6 +21,8 @@ import { Certificates } from './server-tls.ts';
 const SWEEP_MS = 1000;
 /** Connections that may wait to be accepted; the system's own bound is often 4096. */
 const BACKLOG = 4096;
+/** When senders shall come back to a port whose token file cannot be read yet, s: a file being rotated is there long before. */
+const NO_TOKEN_RETRY_S = 5;
 
 /** A port that cannot be opened, as a sentence. */
 export class PortError extends Error {
@@ -221,7 +223,19 @@ export class PortServer implements Accepting {
   }
 
   #unauthorized({ at, expected }: Binding, { headers }: RequestHead): Response | undefined {
-    if (!at.auth || !expected || authorized(expected(), headers.authorization)) return undefined;
+    if (!at.auth || !expected) return undefined;
+    let wanted: string;
+    try {
+      wanted = expected();
+    } catch (error) {
+      this.#of.log.error('nobody can be let in', { endpoint: this.endpoint, error: error as Error });
+      return {
+        status: 503,
+        headers: { 'content-type': 'application/json', 'retry-after': String(NO_TOKEN_RETRY_S) },
+        body: '{"code":"unavailable","message":"credentials cannot be checked right now"}',
+      };
+    }
+    if (authorized(wanted, headers.authorization)) return undefined;
     return {
       status: 401,
       headers: { 'content-type': 'application/json', 'www-authenticate': challenge(at.auth) },

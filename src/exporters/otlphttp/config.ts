@@ -7,7 +7,9 @@ export const Config = z
   .strictObject({
     endpoint: endpoint
       .optional()
-      .describe('Base URL of the store; `/v1development/profiles` and `/v1/traces` are added to it.'),
+      .describe(
+        'Base URL of the store; `/v1development/profiles` and `/v1/traces` are added to it. Needed by each signal without a URL of its own.',
+      ),
     profiles_endpoint: fields.url().optional().describe('Full URL for profiles, instead of one below endpoint.'),
     traces_endpoint: fields.url().optional().describe('Full URL for traces, instead of one below endpoint.'),
     ...client,

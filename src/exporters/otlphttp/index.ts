@@ -10,5 +10,7 @@ export default exporter({
   config: Config,
   accepts: ['profiles', 'traces'],
   takes: () => ({ forms: ['otlp'] }),
+  lacks: (config, signal) =>
+    (config.endpoint ?? config[`${signal}_endpoint`]) ? undefined : `set endpoint or ${signal}_endpoint`,
   create: (config, host) => new OtlpHttpExporter(config, host),
 });

@@ -1,4 +1,4 @@
-// What Pyroscope allows of a series (specs: pyroscope.md §2.4). Attributes of an OTLP resource know no such bounds.
+// What Pyroscope allows of a series (Pyroscope 2.1, pkg/validation). Attributes of an OTLP resource know no such bounds.
 import { wellFormedPrefix } from '../../wire/pyroscope/labels.ts';
 
 /** Longest value of a label, bytes. */

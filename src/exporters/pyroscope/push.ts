@@ -44,7 +44,7 @@ async function labelsOf(
     labels.set('service_name', labels.get(serviceKey) ?? '');
   if (!labels.get('service_name')) labels.set('service_name', DEFAULT_SERVICE);
   if (origin?.door === 'ingest') {
-    // What the /ingest door of a store adds (specification of that door: spy, delta) must be said here.
+    // What the /ingest door of a store adds (Pyroscope 2.1: pyroscope_spy, __delta__) must be said here.
     const { spyName } = new IngestQuery(origin.query ?? '');
     labels.set('pyroscope_spy', spyName);
     labels.set('__delta__', 'false');

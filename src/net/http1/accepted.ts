@@ -24,7 +24,7 @@ type Phase = 'head' | 'body' | 'answer' | 'closing' | 'moved';
 
 /**
  * A connection of a sender, HTTP/1.1, one request after the other. Bodies go from one static buffer into slabs: nothing is
- * allocated per read, which is what makes V8 collect under node:http (specifications of performance, section 4).
+ * allocated per read, which is what makes V8 collect under node:http (measured).
  */
 export class AcceptedConnection implements Connection {
   readonly #socket: Socket;

@@ -1,5 +1,5 @@
-// What a sender hears, as gRPC status or as HTTP status with a google.rpc.Status in the encoding of its request (specs:
-// otlp-and-collector.md §1.5, §4.5).
+// What a sender hears, as gRPC status or as HTTP status with a google.rpc.Status in the encoding of its request (OTLP
+// specification 1.11, OTLP/gRPC Response and OTLP/HTTP Response).
 import type { OtlpSignal, OtlpWire, Request, Response } from '../../api/index.ts';
 import { exportResponse, type PartialSuccess } from '../../wire/otlp/response.ts';
 import { rpcStatus } from '../../wire/otlp/status.ts';

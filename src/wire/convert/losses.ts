@@ -1,7 +1,7 @@
 /** The two forms that say the most, and what an edit of one of them is: OTLP that was decoded, edited and encoded again. */
 export type FormName = 'pprof' | 'otlp';
 
-/** What one form says and another has no place for. Every entry is counted when it happens: nothing is lost in silence. */
+/** What one form says and another has no place for. Every entry is counted, by the outbox when the store took what is left: nothing is lost in silence. */
 interface LossEntry {
   readonly from: FormName;
   readonly to: FormName;
@@ -10,7 +10,7 @@ interface LossEntry {
   readonly sentence: string;
 }
 
-/** The one table of what conversions lose; `docs/fidelity.md` is made from it. Rules: specs of pprof ⇄ OTLP, OTel semantic conventions. */
+/** The one table of what conversions lose; `docs/fidelity.md` is made from it. Rules: pprof's profile.proto, opentelemetry-proto v1.10.0, OTel semantic conventions. */
 export const LOSSES = {
   pprof_unknown_field: {
     from: 'pprof',
@@ -253,7 +253,7 @@ export function fidelityPage(): string {
 
 Profiles that are not converted keep every byte. A conversion between pprof and OTLP keeps stacks, labels, values, sample types, their
 order, the default one, symbols, mappings, times, comments and patterns of frames. What the other form has no place for is listed
-here and counted by reason when it happens.
+here and counted by reason; on the way to a store, when the store took what is left.
 
 ## pprof → OTLP
 

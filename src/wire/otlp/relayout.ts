@@ -20,7 +20,7 @@ const SAMPLE_1_10_UP = [0, 1, 4, 2, 3];
 const SAMPLE_1_10_DOWN = [0, 1, 3, 4, 2];
 
 /**
- * A request in another layout (specs: otlp-and-collector.md §1.6): numbers of fields change in place, everything else keeps its bytes.
+ * A request in another layout (opentelemetry-proto v1.8.0, v1.9.0 and v1.10.0, profiles.proto): numbers of fields change in place, everything else keeps its bytes.
  * Lost are the comments of 1.8 (Profile.comment_strindices), which later layouts have no field for (`commentsLost` counts them), and towards 1.8 an unknown field
  * 12 of Profile, since it would be read as attribute_indices. References in attributes, new in 1.10, stay: 1.8 and 1.9 do not know
  * them, so write them out before (`spliced`, inline).

@@ -36,7 +36,7 @@ const unsupported = (version: string) =>
 
 /**
  * The layout of a request. Field numbers of Profile and Sample moved from 1.8 to 1.9 to 1.10 without a new name for the service, so
- * it is told by wire types (specs: otlp-and-collector.md §1.6), once for the whole request. Where 1.8 and 1.9 are the same bytes it is
+ * it is told by wire types (opentelemetry-proto v1.8.0, v1.9.0 and v1.10.0, profiles.proto), once for the whole request. Where 1.8 and 1.9 are the same bytes it is
  * 1.9; where all are, 1.10. No object per sample. A sender in an old layout whose samples have one unpacked value or attribute each
  * cannot be told, nor 1.8 with packed comments and no later field of Profile: `asked` is for that.
  * @param asked what the receiver's setting `wire_version` says; anything but auto is taken as true

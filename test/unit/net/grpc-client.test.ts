@@ -1,6 +1,6 @@
 // The lean client towards a server of grpc-js, and towards servers of node:http2 that do what grpc-js never does.
 import assert from 'node:assert/strict';
-import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
+import { connect as connectHttp2, createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import { type AddressInfo, connect, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -315,6 +315,30 @@ test('keepalive finds a connection that is dead', async t => {
   const answer = await client.call(PATH, {}, [Buffer.from('x')], 'identity', signal());
   assert.ok(answer.kind === 'failure' && answer.retryable);
   assert.match(answer.error.message, /no answer to a ping within 50 ms/);
+});
+
+test('a ping that cannot be sent does not end keepalive', async t => {
+  const server = await http2(t, stream => {
+    stream.resume().on('end', () => stream.respond(OK_TRAILERS, { endStream: true }));
+  });
+  const { server: front, clients } = await tap(t, portOf(server));
+  const some = connectHttp2(`http://127.0.0.1:${portOf(server)}`);
+  const proto = Object.getPrototypeOf(Object.getPrototypeOf(some)) as { ping(answered: () => void): boolean };
+  some.destroy();
+  const { ping } = proto;
+  const refused = Promise.withResolvers<void>();
+  const mocked = t.mock.method(proto, 'ping', function (this: unknown, answered: () => void) {
+    if (mocked.mock.callCount() > 0) return ping.call(this, answered);
+    refused.resolve();
+    return false;
+  });
+  const keepalive = { time: 20, timeout: 50, permit_without_stream: true };
+  const client = clientOf(t, portOf(front), { keepalive });
+  await client.call(PATH, {}, [Buffer.from('x')], 'identity', signal());
+  await refused.promise;
+  clients[0]!.pause();
+  const answer = await client.call(PATH, {}, [Buffer.from('x')], 'identity', AbortSignal.timeout(5000));
+  assert.match(answer.kind === 'failure' ? answer.error.message : 'answered', /no answer to a ping within 50 ms/);
 });
 
 test('an answer before the whole message was taken counts', async t => {

@@ -165,9 +165,10 @@ const pairsOf = (attributes: Attributes): [string, unknown][] =>
 const mapOf = (pairs: [string, unknown][]): Attributes =>
   new Map(pairs.map(([name, value]) => [name, untagged(value)]));
 
-/** What JSON cannot say becomes an object with one key: `$n` an integer, `$b` bytes, `$f` a number that is not finite, `$o` an object. */
+/** What JSON cannot say becomes an object with one key: `$n` an integer, `$b` bytes, `$f` a number that is not finite or −0, `$o` an object. */
 function tagged(value: Plain): unknown {
   if (typeof value === 'bigint') return { $n: value.toString() };
+  if (Object.is(value, -0)) return { $f: '-0' };
   if (typeof value === 'number' && !Number.isFinite(value)) return { $f: String(value) };
   if (value === null || typeof value !== 'object') return value;
   if (value instanceof Uint8Array) return { $b: Buffer.from(value).toString('base64') };

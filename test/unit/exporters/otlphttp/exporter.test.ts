@@ -4,8 +4,10 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { gunzipSync, gzipSync, zstdDecompressSync } from 'node:zlib';
+import { formatFindings, loadPlan } from '../../../../src/config/load.ts';
 import type { OtlpHttpExporter } from '../../../../src/exporters/otlphttp/exporter.ts';
 import factory from '../../../../src/exporters/otlphttp/index.ts';
+import otlp from '../../../../src/receivers/otlp/index.ts';
 import { examineOtlp } from '../../../../src/wire/otlp/examine.ts';
 import { fromJson } from '../../../../src/wire/otlp/json-read.ts';
 import { relayout } from '../../../../src/wire/otlp/relayout.ts';
@@ -164,6 +166,34 @@ test('traces go to their own path or endpoint; what came compressed stays as it 
     assert.ok(result.kind === 'permanent' && result.fault === 'gateway');
     assert.match(result.error.message, /set endpoint or traces_endpoint/);
   });
+});
+
+test('a pipeline of a signal that has no address is a mistake of the configuration', async () => {
+  const findingsOf = async (exporter: object, ...signals: string[]) => {
+    const pipelines = Object.fromEntries(
+      signals.map(signal => [signal, { receivers: ['otlp'], exporters: ['otlphttp'] }]),
+    );
+    const text = JSON.stringify({ receivers: { otlp: {} }, exporters: { otlphttp: exporter }, service: { pipelines } });
+    const loaded = await loadPlan({
+      files: ['a.yaml'],
+      set: [],
+      env: {},
+      factories: [otlp, factory],
+      read: async () => text,
+    });
+    return loaded.ok ? '' : formatFindings(loaded.findings);
+  };
+  const endpoint = 'http://localhost:1';
+  const [profiles, traces] = [{ profiles_endpoint: endpoint }, { traces_endpoint: endpoint }];
+  assert.match(
+    await findingsOf(profiles, 'profiles', 'traces'),
+    /`otlphttp` does not accept traces, which pipeline `traces` carries.*set endpoint or traces_endpoint/s,
+  );
+  assert.match(await findingsOf(traces, 'profiles'), /set endpoint or profiles_endpoint/);
+  assert.match(await findingsOf({}, 'profiles'), /give endpoint, or profiles_endpoint and traces_endpoint/);
+  assert.equal(await findingsOf(profiles, 'profiles'), '');
+  assert.equal(await findingsOf({ ...profiles, ...traces }, 'profiles', 'traces'), '');
+  assert.equal(await findingsOf({ endpoint }, 'profiles', 'traces'), '');
 });
 
 test('a partial success is counted once and never sent again; a message alone is a warning', async () => {

@@ -51,6 +51,7 @@ test('a batch comes back with all that it carries', async t => {
           ['big', (2n ** 63n - 1n) as never],
           ['list', [1, null, true, { $n: '5' }] as never],
           ['not', Number.NaN as never],
+          ['zero', -0 as never],
         ]),
         payload,
         part: 0,

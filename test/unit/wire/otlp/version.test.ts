@@ -28,7 +28,7 @@ const oldTable = bytes(2, bytes(6, [...text(1, 'key'), ...bytes(2, text(1, 'v'))
 /** Attribute table of 5 rows. */
 const five = dictionary(5);
 
-// The table of specs/otlp-and-collector.md §1.6, row by row; `refused` is what the sentence names.
+// What opentelemetry-proto v1.5.0 to v1.10.0 look like, row by row; `refused` is what the sentence names.
 const table: [what: string, raw: Buffer, verdict: WireVersion | { refused: RegExp }][] = [
   [
     'no dictionary, tables in Profile',
