@@ -5,6 +5,7 @@ import { Cursor, short, shortBytes } from '../pprof/cursor.ts';
 import { BYTES, FIXED32, FIXED64, fieldTooLong, VARINT } from '../protobuf.ts';
 import { MAX_DEPTH, tooDeep } from './any-value.ts';
 import { DICTIONARY } from './fields.ts';
+import { ResolvedBytes } from './resolved-bytes.ts';
 import { type Field, isReference, type Message, messageOf, TYPE } from './schema.ts';
 
 const ANY_VALUE = messageOf('AnyValue');
@@ -20,7 +21,7 @@ WIRE_TYPES[TYPE.fixed32] = FIXED32;
 
 /**
  * Checks messages by their schema, down to the leaves: wire types, lengths, UTF-8, lengths of ids, rows that exist, and how deep
- * attribute values lie. Makes no object, whatever comes. Positions are offsets into the request, and what a call returns is where
+ * attribute values lie; adds up what references stand for. Makes no object, whatever comes, but one list of lengths. Positions are offsets into the request, and what a call returns is where
  * the thing that it checked ends.
  */
 export class Checker {
@@ -30,10 +31,17 @@ export class Checker {
   /** Whether some attribute names a string of the dictionary instead of holding it. */
   references = false;
   readonly #ascii: AsciiCheck;
+  readonly #resolved: ResolvedBytes;
 
-  constructor(bytes: Uint8Array, rows: Int32Array) {
+  /** @param stringLengths bytes of each row of the string table; called when the first reference is met */
+  constructor(bytes: Uint8Array, rows: Int32Array, stringLengths: () => Int32Array = () => new Int32Array(0)) {
     this.cursor = new Cursor(bytes);
     this.rows = rows;
+    let lengths: Int32Array | undefined;
+    this.#resolved = new ResolvedBytes(row => {
+      lengths ??= stringLengths();
+      return lengths[row] ?? 0;
+    });
     this.#ascii = new AsciiCheck(bytes);
   }
 
@@ -70,9 +78,15 @@ export class Checker {
     const tag = cursor.small;
     const field = message.byNumber[tag >>> 3];
     if (!field) return cursor.skip(from, end, 0);
-    if (isReference(message.name, field)) this.references = true;
     const wanted = WIRE_TYPES[field.type]!;
-    if ((tag & 7) === wanted) return this.#value(field, at, end, depth);
+    if ((tag & 7) === wanted) {
+      const next = this.#value(field, at, end, depth);
+      if (isReference(message.name, field)) {
+        this.references = true;
+        this.#resolved.add(cursor.small);
+      }
+      return next;
+    }
     if ((tag & 7) !== BYTES || !field.repeated)
       throw new DecodeError('bad_protobuf', `${message.name}.${field.name} has wire type ${tag & 7}, not ${wanted}`);
     const stop = cursor.readLength(at, end);

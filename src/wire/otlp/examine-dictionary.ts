@@ -45,6 +45,21 @@ export function countRows(bytes: Uint8Array, { start, end }: Span): Int32Array {
   return rows;
 }
 
+/** Bytes of each string, by row. @param count how many there are @throws DecodeError bad_protobuf */
+export function stringLengths(bytes: Uint8Array, { start, end }: Span, count: number): Int32Array {
+  const lengths = new Int32Array(count);
+  const reader = new Reader(bytes, start, end);
+  for (let row = 0; reader.next(); ) {
+    if (reader.field !== DICTIONARY.stringTable) {
+      reader.skip();
+      continue;
+    }
+    const string = spanOf(reader, reader.at);
+    lengths[row++] = string.end - string.start;
+  }
+  return lengths;
+}
+
 /**
  * Checks every row of every table. Row 0 of the string table has to be empty, since that is how "no string" is told; a row 0 of
  * another table that is not the zero value is left to its reader.

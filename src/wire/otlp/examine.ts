@@ -1,7 +1,7 @@
 import type { Summary, ValueType } from '../../model/summary.ts';
 import { Reader } from '../protobuf.ts';
 import { Checker, TABLE_COUNT } from './checker.ts';
-import { checkDictionary, countRows, dictionaryIn } from './examine-dictionary.ts';
+import { checkDictionary, countRows, dictionaryIn, stringLengths } from './examine-dictionary.ts';
 import { type PartAt, ProfilesWalk, type TypeAt } from './examine-profiles.ts';
 import { DICTIONARY } from './fields.ts';
 import type { Span } from './skeleton.ts';
@@ -29,16 +29,18 @@ export interface OtlpExamined {
 /**
  * Checks an ExportProfilesServiceRequest (or ProfilesData) in the 1.10 layout down to its leaves and sums it up: protobuf, every row
  * that anything names, UTF-8, lengths of ids, as many values as timestamps where a sample has both, and counts. Two passes over the
- * dictionary, one over the rest; no object per sample or row. Not checked: that the keys of one list of attributes differ, and that
+ * dictionary, a third where an attribute holds a reference, one over the rest; no object per sample or row. Not checked: that the keys of one list of attributes differ, and that
  * rows are not there twice, which readers can bear. A request without profiles is sound.
  * @param bytes inflated; may lie in shared memory
- * @throws DecodeError bad_protobuf, bad_reference, bad_string, duplicate_field, id_length, string_table, too_deep, too_many_elements,
- * value_count; the sentence says where
+ * @throws DecodeError bad_protobuf, bad_reference, bad_string, duplicate_field, id_length, string_table, too_deep, too_large,
+ * too_many_elements, value_count; the sentence says where
  */
 export function examineOtlp(bytes: Uint8Array): OtlpExamined {
   const dictionary = dictionaryIn(bytes);
   const rows = dictionary ? countRows(bytes, dictionary) : new Int32Array(TABLE_COUNT);
-  const checker = new Checker(bytes, rows);
+  const checker = new Checker(bytes, rows, () =>
+    dictionary ? stringLengths(bytes, dictionary, rows[DICTIONARY.stringTable]!) : new Int32Array(0),
+  );
   if (dictionary) checkDictionary(checker, dictionary);
   const walk = new ProfilesWalk(checker);
   walk.run();

@@ -1,7 +1,7 @@
-import { DecodeError } from '../decode-error.ts';
 import { BYTES, Reader } from '../protobuf.ts';
-import { bytesField, MAX_DEPTH, rowIn, type StringAt } from './any-value.ts';
+import { bytesField, MAX_DEPTH, rowIn, type StringAt, tooDeep } from './any-value.ts';
 import { ANY_VALUE, KEY_VALUE, LIST } from './fields.ts';
+import type { ResolvedBytes } from './resolved-bytes.ts';
 
 /** The messages that an attribute is made of, by what lies inside each. */
 type Kind = 'keyValue' | 'keyValueAndUnit' | 'anyValue' | 'array' | 'kvlist';
@@ -26,9 +26,47 @@ export function inlinedAnyValue(content: Uint8Array, stringAt: StringAt): Uint8A
   return inlined(content, 'anyValue', stringAt, 1);
 }
 
+/**
+ * Adds up what the references in a KeyValue stand for. Makes nothing.
+ * @param reader narrowed to the message; stands at its end afterwards
+ * @throws DecodeError bad_protobuf, too_deep, too_large
+ */
+export function countKeyValue(reader: Reader, resolved: ResolvedBytes): void {
+  count(reader, 'keyValue', resolved, 0);
+}
+
+/** The same for a row of the attribute table. */
+export function countKeyValueAndUnit(reader: Reader, resolved: ResolvedBytes): void {
+  count(reader, 'keyValueAndUnit', resolved, 0);
+}
+
+function count(reader: Reader, kind: Kind, resolved: ResolvedBytes, depth: number): void {
+  if (kind === 'anyValue' && depth > MAX_DEPTH) throw tooDeep();
+  while (reader.next()) {
+    const { field } = reader;
+    if (isReference(kind, field)) {
+      const row = rowIn(reader);
+      // A key of row 0 is no reference.
+      if (kind === 'anyValue' || row !== 0) resolved.add(row);
+      continue;
+    }
+    const inner = kindOf(kind, field);
+    if (!inner) {
+      reader.skip();
+      continue;
+    }
+    const outer = reader.enter();
+    count(reader, inner, resolved, depth + Number(inner === 'anyValue'));
+    reader.leave(outer);
+  }
+}
+
+const isReference = (kind: Kind, field: number) =>
+  (kind === 'keyValue' && field === KEY_VALUE.keyStrindex) ||
+  (kind === 'anyValue' && field === ANY_VALUE.stringStrindex);
+
 function inlined(content: Uint8Array, kind: Kind, stringAt: StringAt, depth: number): Uint8Array | undefined {
-  if (kind === 'anyValue' && depth > MAX_DEPTH)
-    throw new DecodeError('too_deep', `attribute values lie more than ${MAX_DEPTH} deep inside each other`);
+  if (kind === 'anyValue' && depth > MAX_DEPTH) throw tooDeep();
   const chunks: Uint8Array[] = [];
   /** Up to where `chunks` reach. */
   let done = 0;

@@ -3,6 +3,7 @@ import type { Payload } from '../../model/payload.ts';
 import { DecodeError } from '../decode-error.ts';
 import { BYTES, Reader } from '../protobuf.ts';
 import { readKeyValue, type StringAt } from './any-value.ts';
+import { checkReferences, checkResourceReferences } from './check-references.ts';
 import { DICTIONARY, REQUEST, RESOURCE, RESOURCE_PROFILES } from './fields.ts';
 import { MAX_PARTS } from './limits.ts';
 
@@ -29,8 +30,10 @@ export interface Skeleton {
   readonly dictionary: Span | undefined;
   /** False where it is known that no attribute holds a reference. */
   readonly references: boolean;
-  /** Strings of the dictionary, found when the first reference needs one. */
+  /** Strings of the dictionary, found when the first reference needs one; each is decoded once. */
   readonly stringAt: StringAt;
+  /** Bytes of such a string; 0 where there is no such row. */
+  readonly lengthAt: (row: number) => number;
 }
 
 class ResourcePart implements Part {
@@ -84,30 +87,38 @@ export function spanOf(reader: Reader, from: number): Span {
 }
 
 /**
- * Finds the resources and the dictionary of a request. Passes over scopes and profiles by their length, so that it costs by the number
- * of resources and not by bytes. What lies inside profiles is not checked.
+ * Finds the resources and the dictionary of a request. Passes over profiles by their length, and over scopes and the dictionary too
+ * where no attribute holds a reference: it then costs by the number of resources and not by bytes. Else it adds up what references
+ * stand for, which costs by the number of scopes, rows and attributes. What lies inside profiles is not checked.
  * @param bytes may lie in shared memory
  * @param references false where it is known that no attribute holds one
  * @throws DecodeError bad_protobuf; duplicate_field where a request has two dictionaries or a part two resources: legal, and to be
- * merged by the letter of protobuf, but readers in the field disagree on it and no producer writes it; too_many_elements
+ * merged by the letter of protobuf, but readers in the field disagree on it and no producer writes it; too_many_elements; too_large
+ * and too_deep of references
  */
 export function skeletonOf(bytes: Uint8Array, references = true): Skeleton {
-  const found: { span: Span; resource: Span | undefined }[] = [];
+  const skeleton = found(bytes, references);
+  if (references) checkReferences(skeleton);
+  return skeleton;
+}
+
+function found(bytes: Uint8Array, references: boolean): Skeleton {
+  const spans: { span: Span; resource: Span | undefined }[] = [];
   let dictionary: Span | undefined;
   const reader = new Reader(bytes);
   for (let from = 0; reader.next(); from = reader.at) {
     if (reader.field === REQUEST.resourceProfiles) {
       const span = spanOf(reader, from);
-      if (found.push({ span, resource: resourceIn(bytes, span) }) > MAX_PARTS)
+      if (spans.push({ span, resource: resourceIn(bytes, span) }) > MAX_PARTS)
         throw new DecodeError('too_many_elements', `the request has more than ${MAX_PARTS} resource_profiles`);
     } else if (reader.field === REQUEST.dictionary) {
       if (dictionary) throw new DecodeError('duplicate_field', 'the request has more than one dictionary');
       dictionary = spanOf(reader, from);
     } else reader.skip();
   }
-  const stringAt = stringsIn(bytes, dictionary);
-  const parts = found.map(({ span, resource }) => new ResourcePart(bytes, span, resource, stringAt));
-  return { bytes, parts, dictionary, references, stringAt };
+  const strings = stringsIn(bytes, dictionary);
+  const parts = spans.map(({ span, resource }) => new ResourcePart(bytes, span, resource, strings.stringAt));
+  return { bytes, parts, dictionary, references, ...strings };
 }
 
 function resourceIn(bytes: Uint8Array, part: Span): Span | undefined {
@@ -139,16 +150,28 @@ export function stringRows(bytes: Uint8Array, dictionary: Span): number[] {
   return rows;
 }
 
-function stringsIn(bytes: Uint8Array, dictionary: Span | undefined): StringAt {
-  let rows: number[] | undefined;
-  return row => {
-    rows ??= dictionary ? stringRows(bytes, dictionary) : [];
-    const start = rows[row * 2];
-    const end = rows[row * 2 + 1];
-    if (start === undefined || end === undefined)
-      throw new DecodeError('bad_reference', 'an attribute names a string that is not in the string table');
-    return textAt(bytes, start, end);
+function stringsIn(bytes: Uint8Array, dictionary: Span | undefined): Pick<Skeleton, 'stringAt' | 'lengthAt'> {
+  let known: number[] | undefined;
+  const rows = () => {
+    known ??= dictionary ? stringRows(bytes, dictionary) : [];
+    return known;
   };
+  /** By row. All references to a row share one string: a request can have thousands to a long one. */
+  const texts = new Map<number, string>();
+  const stringAt = (row: number) => {
+    let text = texts.get(row);
+    if (text === undefined) {
+      const start = rows()[row * 2];
+      const end = rows()[row * 2 + 1];
+      if (start === undefined || end === undefined)
+        throw new DecodeError('bad_reference', 'an attribute names a string that is not in the string table');
+      text = textAt(bytes, start, end);
+      texts.set(row, text);
+    }
+    return text;
+  };
+  const lengthAt = (row: number) => (rows()[row * 2 + 1] ?? 0) - (rows()[row * 2] ?? 0);
+  return { stringAt, lengthAt };
 }
 
 /** @throws DecodeError bad_string */
@@ -164,11 +187,16 @@ export function textAt(bytes: Uint8Array, start: number, end: number): string {
 
 const memo = new WeakMap<object, Skeleton>();
 
-/** The skeleton of a payload, found once however many profiles and exporters share it. @throws DecodeError as `skeletonOf` */
+/**
+ * The skeleton of a payload, found once however many profiles and exporters share it. Of references only those of resources are added
+ * up: `spliced` does the others before it resolves them.
+ * @throws DecodeError as `skeletonOf`
+ */
 export function skeletonFor(payload: Pick<Payload, 'bytes' | 'references'>): Skeleton {
   let skeleton = memo.get(payload);
   if (!skeleton) {
-    skeleton = skeletonOf(payload.bytes, payload.references);
+    skeleton = found(payload.bytes, payload.references ?? true);
+    if (skeleton.references) checkResourceReferences(skeleton);
     memo.set(payload, skeleton);
   }
   return skeleton;

@@ -3,6 +3,7 @@ import type { Attributes } from '../../model/attributes.ts';
 import { fieldHead, Reader } from '../protobuf.ts';
 import { AddedStrings, stringIndexOf } from './added-strings.ts';
 import { bytesField, type RowOf, readKeyValue, writeKeyValue } from './any-value.ts';
+import { checkReferences } from './check-references.ts';
 import { Chunks } from './chunks.ts';
 import { DICTIONARY, REQUEST, RESOURCE, RESOURCE_PROFILES, SCOPE, SCOPE_PROFILES } from './fields.ts';
 import { inlinedKeyValue, inlinedKeyValueAndUnit } from './inline.ts';
@@ -20,7 +21,8 @@ export type References = 'inline' | 'intern';
  * stay. Top-level fields that stand between parts come behind them. The dictionary goes along whole, however few parts do.
  * @param profiles `part` is an index among the parts of the skeleton
  * @param references `intern` is `inline` where there is no dictionary to add to
- * @throws DecodeError bad_protobuf, bad_string, bad_reference, too_deep
+ * @throws DecodeError bad_protobuf, bad_string, bad_reference, too_deep; too_large where the references that are to go stand for more
+ * than MAX_RESOLVED_BYTES, before anything is made
  */
 export function spliced(
   skeleton: Skeleton,
@@ -31,6 +33,7 @@ export function spliced(
   const chunks = new Chunks(bytes);
   const added = references === 'intern' && dictionary ? new AddedStrings(stringIndexOf(skeleton)) : undefined;
   const search = references === 'inline' && skeleton.references;
+  if (search) checkReferences(skeleton);
   const inlined = search ? inlinedDictionary(skeleton) : undefined;
   // The dictionary may stand in front of the parts, whose strings it gains: parts come first into a list of their own.
   const written = new Chunks(bytes);
