@@ -24,6 +24,7 @@ import type { Config } from './config.ts';
 const KINDS: Record<string, FailureKind> = {
   body_too_large: 'too_large',
   decompressed_too_large: 'too_large',
+  too_large: 'too_large',
   unsupported_encoding: 'unsupported_encoding',
   body_timeout: 'deadline_exceeded',
   body_aborted: 'deadline_exceeded',

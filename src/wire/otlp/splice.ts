@@ -115,7 +115,11 @@ function editedResource(
   rowOf: RowOf | undefined,
 ): Uint8Array | undefined {
   const had = part.attributes;
-  const isChanged = (key: string) => !wanted.has(key) || !isDeepStrictEqual(wanted.get(key), had.get(key));
+  // The value itself, mostly: what nobody touched is what was read here.
+  const isChanged = (key: string) => {
+    const value = wanted.get(key);
+    return value === undefined || (value !== had.get(key) && !isDeepStrictEqual(value, had.get(key)));
+  };
   const chunks: Uint8Array[] = [];
   const written = new Set<string>();
   let touched = false;
