@@ -80,9 +80,13 @@ export interface Route {
 export interface Protocol {
   readonly name: string;
   readonly routes: readonly Route[];
+  /** Body of what `net` refuses in its name: missing credentials (401), none to check by (503), a bug (500). Connect's JSON without it. */
+  readonly refusal?: (headers: Request['headers'], status: number, message: string) => Refusal;
   /** Pages of which sites may call it; `net` answers what browsers ask beforehand. Absent, or without origins: none. */
   readonly cors?: Cors | undefined;
 }
+
+export type Refusal = Required<Pick<Response, 'headers' | 'body'>>;
 
 /** As `fields.cors` configures it. */
 export interface Cors {

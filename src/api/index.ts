@@ -26,7 +26,7 @@ export type { Auth, Listen, OutboxConfig, ServerTls } from './fields.ts';
 export * as fields from './fields.ts';
 export { Secret } from './fields.ts';
 export type { Clock, Health, Host, Instrument, Logger, Meter, MetricLabels, MetricOptions } from './host.ts';
-export type { Body, BodyProblem, Cors, Protocol, ReadOptions, Request, Response, Route } from './http.ts';
+export type { Body, BodyProblem, Cors, Protocol, ReadOptions, Refusal, Request, Response, Route } from './http.ts';
 export { configuredHeaderProblem, headerProblem } from './http.ts';
 export type { Drop, Result } from './result.ts';
 export { ACCEPTED, combine } from './result.ts';

@@ -207,11 +207,7 @@ export class PortServer implements Accepting {
     } catch (error) {
       this.#of.bugs.record(1);
       this.#of.log.error('request handler threw, this is a bug', { protocol, error: error as Error, stack: true });
-      return this.#counted(protocol, {
-        status: 500,
-        headers: { 'content-type': 'application/json' },
-        body: '{"code":"internal","message":"internal error"}',
-      });
+      return this.#counted(protocol, refusal(binding, head, 500, 'internal', 'internal error'));
     } finally {
       if (--binding.inFlight === 0) binding.idle?.();
     }
@@ -222,26 +218,38 @@ export class PortServer implements Accepting {
     return response;
   }
 
-  #unauthorized({ at, expected }: Binding, { headers }: RequestHead): Response | undefined {
+  #unauthorized(binding: Binding, head: RequestHead): Response | undefined {
+    const { at, expected } = binding;
     if (!at.auth || !expected) return undefined;
     let wanted: string;
     try {
       wanted = expected();
     } catch (error) {
       this.#of.log.error('nobody can be let in', { endpoint: this.endpoint, error: error as Error });
-      return {
-        status: 503,
-        headers: { 'content-type': 'application/json', 'retry-after': String(NO_TOKEN_RETRY_S) },
-        body: '{"code":"unavailable","message":"credentials cannot be checked right now"}',
-      };
+      const later = { 'retry-after': String(NO_TOKEN_RETRY_S) };
+      return refusal(binding, head, 503, 'unavailable', 'credentials cannot be checked right now', later);
     }
-    if (authorized(wanted, headers.authorization)) return undefined;
-    return {
-      status: 401,
-      headers: { 'content-type': 'application/json', 'www-authenticate': challenge(at.auth) },
-      body: '{"code":"unauthenticated","message":"missing or wrong credentials"}',
-    };
+    if (authorized(wanted, head.headers.authorization)) return undefined;
+    const ask = { 'www-authenticate': challenge(at.auth) };
+    return refusal(binding, head, 401, 'unauthenticated', 'missing or wrong credentials', ask);
   }
+}
+
+/** A refusal as the protocol words it, or else as Connect does. */
+function refusal(
+  { protocol }: Binding,
+  { headers }: RequestHead,
+  status: number,
+  code: string,
+  message: string,
+  beside: Readonly<Record<string, string>> = {},
+): Response {
+  const own = protocol.refusal?.(headers, status, message);
+  const { headers: said, body } = own ?? {
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ code, message }),
+  };
+  return { status, headers: { ...said, ...beside }, body };
 }
 
 function unknownMethod({ path }: RequestHead): Response {

@@ -1,6 +1,6 @@
 // What a sender hears, as gRPC status or as HTTP status with a google.rpc.Status in the encoding of its request (OTLP
 // specification 1.11, OTLP/gRPC Response and OTLP/HTTP Response).
-import type { OtlpSignal, OtlpWire, Request, Response } from '../../api/index.ts';
+import type { OtlpSignal, OtlpWire, Refusal, Request, Response } from '../../api/index.ts';
 import { exportResponse, type PartialSuccess } from '../../wire/otlp/response.ts';
 import { rpcStatus } from '../../wire/otlp/status.ts';
 
@@ -19,8 +19,18 @@ export type FailureKind = keyof typeof KINDS;
 
 const CONTENT_TYPES: Record<OtlpWire, string> = { protobuf: 'application/x-protobuf', json: 'application/json' };
 
+/** Codes of what is refused before the receiver sees it. */
+const REFUSALS: Record<number, number> = { 401: 16, 500: 13, 503: 14 };
+
+/** A refusal of `net` in the encoding of the request. */
+export function refusal(headers: Request['headers'], status: number, message: string): Refusal {
+  const wire = wireOf({ framing: 'plain', headers }) ?? 'protobuf';
+  const body = rpcStatus({ code: REFUSALS[status] ?? 2, message }, wire);
+  return { headers: { 'content-type': CONTENT_TYPES[wire] }, body };
+}
+
 /** How the request is written; undefined for a content type that is none of OTLP's. */
-export function wireOf({ framing, headers }: Request): OtlpWire | undefined {
+export function wireOf({ framing, headers }: Pick<Request, 'framing' | 'headers'>): OtlpWire | undefined {
   if (framing === 'rpc') return 'protobuf';
   const type = (headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
   if (type === 'application/x-protobuf' || type === 'application/protobuf') return 'protobuf';

@@ -1,5 +1,5 @@
 import type { Component, Consumer, Host, OtlpSignal, Protocol, Route } from '../../api/index.ts';
-import { failure } from './answer.ts';
+import { failure, refusal } from './answer.ts';
 import { type Config, limitOf } from './config.ts';
 import { Intake } from './intake.ts';
 
@@ -50,7 +50,7 @@ function grpcProtocol(intake: Intake, cors: Protocol['cors']): Protocol {
 
 function httpProtocol(intake: Intake, cors: Protocol['cors']): Protocol {
   const routes = SIGNALS.map(signal => route(HTTP_PATHS[signal], intake, signal));
-  return { name: 'otlp_http', routes: [...routes, ...foreign(false)], cors };
+  return { name: 'otlp_http', routes: [...routes, ...foreign(false)], refusal, cors };
 }
 
 function route(path: string, intake: Intake, signal: OtlpSignal): Route {

@@ -252,6 +252,21 @@ describe('what it answers', () => {
   });
 });
 
+test('what is refused in its name before it sees the request is a Status too', () => {
+  const http = door().protocols.find(({ name }) => name === 'otlp_http')!;
+  for (const [headers, wire] of [
+    [PROTOBUF, 'protobuf'],
+    [JSON_TYPE, 'json'],
+  ] as const)
+    for (const [status, code] of [
+      [401, 16],
+      [503, 14],
+    ] as const) {
+      const { body } = http.refusal!(headers, status, 'why');
+      assert.deepEqual(readRpcStatus(Buffer.from(body as Uint8Array), wire), { code, message: 'why' });
+    }
+});
+
 describe('its configuration', () => {
   test('both protocols are on unless they are named', () => {
     const names = (config: object) => door(config).protocols.map(({ name }) => name);
