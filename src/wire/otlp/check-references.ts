@@ -10,12 +10,13 @@ const checked = new WeakSet<Skeleton>();
 /**
  * Refuses a request whose references, of resources, scopes and the attribute table together, stand for too many bytes. Goes through a
  * skeleton once; makes nothing per reference.
+ * @returns false where there is none
  * @throws DecodeError bad_protobuf, too_deep, too_large
  */
-export function checkReferences(skeleton: Skeleton): void {
+export function checkReferences(skeleton: Skeleton): boolean {
   const { bytes, dictionary, parts } = skeleton;
   // Without a dictionary no reference has a string.
-  if (!dictionary || checked.has(skeleton)) return;
+  if (!dictionary || checked.has(skeleton)) return true;
   const resolved = new ResolvedBytes(skeleton.lengthAt);
   countResources(skeleton, resolved);
   for (const { start, end } of parts)
@@ -27,6 +28,7 @@ export function checkReferences(skeleton: Skeleton): void {
   const tables = new Reader(bytes, dictionary.start, dictionary.end);
   each(tables, DICTIONARY.attributeTable, row => countKeyValueAndUnit(row, resolved));
   checked.add(skeleton);
+  return resolved.any;
 }
 
 /** As `checkReferences`, of the resources alone. */

@@ -28,8 +28,7 @@ export function receiveOtlp(bytes: Uint8Array, { signal, wire, version, validate
 
 function checked(request: Uint8Array, signal: OtlpAsked['signal'], validate: OtlpAsked['validate']): OtlpReceived {
   if (validate === 'header') {
-    if (signal === 'profiles') skeletonOf(request);
-    return {};
+    return signal === 'profiles' ? { references: skeletonOf(request).references } : {};
   }
   if (signal === 'traces') return { items: examineTraces(request).spans };
   const { parts, references } = examineOtlp(request);

@@ -11,6 +11,8 @@ export const MAX_RESOLVED_BYTES = 64 * 1024 * 1024;
 export class ResolvedBytes {
   readonly #lengthAt: (row: number) => number;
   #total = 0;
+  /** Whether there was any reference. */
+  any = false;
 
   /** @param lengthAt bytes of the string in a row; 0 where there is no such row, which its reader refuses. Asked per reference */
   constructor(lengthAt: (row: number) => number) {
@@ -19,6 +21,7 @@ export class ResolvedBytes {
 
   /** @throws DecodeError too_large */
   add(row: number): void {
+    this.any = true;
     this.#total += this.#lengthAt(row);
     if (this.#total > MAX_RESOLVED_BYTES)
       throw new DecodeError(

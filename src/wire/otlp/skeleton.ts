@@ -98,8 +98,7 @@ export function spanOf(reader: Reader, from: number): Span {
  */
 export function skeletonOf(bytes: Uint8Array, references = true): Skeleton {
   const skeleton = found(bytes, references);
-  if (references) checkReferences(skeleton);
-  return skeleton;
+  return references && !checkReferences(skeleton) ? { ...skeleton, references: false } : skeleton;
 }
 
 function found(bytes: Uint8Array, references: boolean): Skeleton {

@@ -127,7 +127,7 @@ function readProfile(reader: Reader, signs: Signs): void {
   while (reader.next()) {
     const { field, type } = reader;
     if (isTooOld(field, type)) throw unsupported(signs.hasDictionary ? '1.7 or older' : '1.5 or older');
-    if (field === PROFILE_SAMPLES && type === BYTES && !signs.onlyAge) {
+    if (field === PROFILE_SAMPLES && type === BYTES && !signs.onlyAge && signs.sample === undefined) {
       const outer = reader.enter();
       readSample(reader, signs);
       reader.leave(outer);
