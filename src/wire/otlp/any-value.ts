@@ -46,6 +46,21 @@ export function readKeyValue(reader: Reader, stringAt: StringAt, depth = 0): [ke
   return [key, value ? readAnyValue(new Reader(value), stringAt, depth) : null];
 }
 
+/** The key of a KeyValue alone, as `readKeyValue` has it. @throws DecodeError bad_protobuf, bad_string, bad_reference */
+export function readKey(reader: Reader, stringAt: StringAt): string {
+  let key = '';
+  while (reader.next()) {
+    if (reader.field === KEY_VALUE.key) {
+      reader.expect(BYTES);
+      key = reader.string();
+    } else if (reader.field === KEY_VALUE.keyStrindex) {
+      const row = rowIn(reader);
+      if (row !== 0) key = stringAt(row);
+    } else reader.skip();
+  }
+  return key;
+}
+
 /**
  * Reads an AnyValue: int64 as bigint, double as number, kvlist as object (of a repeated key the last counts), no value as null.
  * @param reader narrowed to the message

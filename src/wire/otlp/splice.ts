@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Attributes } from '../../model/attributes.ts';
 import { fieldHead, Reader } from '../protobuf.ts';
 import { AddedStrings, stringIndexOf } from './added-strings.ts';
-import { bytesField, type RowOf, readKeyValue, writeKeyValue } from './any-value.ts';
+import { bytesField, type RowOf, readKey, writeKeyValue } from './any-value.ts';
 import { checkReferences } from './check-references.ts';
 import { Chunks } from './chunks.ts';
 import { DICTIONARY, REQUEST, RESOURCE, RESOURCE_PROFILES, SCOPE, SCOPE_PROFILES } from './fields.ts';
@@ -115,6 +115,8 @@ function editedResource(
   rowOf: RowOf | undefined,
 ): Uint8Array | undefined {
   const had = part.attributes;
+  // Nobody touched them: most resources of a request of thousands, towards the second exporter all of them.
+  if (wanted === had && !search) return undefined;
   // The value itself, mostly: what nobody touched is what was read here.
   const isChanged = (key: string) => {
     const value = wanted.get(key);
@@ -136,7 +138,7 @@ function editedResource(
       continue;
     }
     const { start, end } = spanOf(reader, from);
-    const [key] = readKeyValue(new Reader(bytes, start, end), stringAt);
+    const key = readKey(new Reader(bytes, start, end), stringAt);
     if (!isChanged(key)) {
       written.add(key);
       const inlined = search ? inlinedKeyValue(bytes.subarray(start, end), stringAt) : undefined;
