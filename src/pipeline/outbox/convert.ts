@@ -28,11 +28,16 @@ export interface ConverterParts {
   readonly dropped: (items: number, reason: string) => void;
 }
 
+/** A profile that cannot be converted, and why. */
+export interface Failed {
+  readonly profile: Profile;
+  readonly message: string;
+}
 /** A batch as it can be sent. */
 export interface Ready {
   readonly batch: ProfileBatch;
-  /** Profiles that cannot be converted, with a sentence each: the same bytes never can. */
-  readonly failed: readonly string[];
+  /** What cannot be converted: the same bytes never can. */
+  readonly failed: readonly Failed[];
   readonly losses: ConvertReport['losses'];
   /** To be called when the try has ended: what was converted for it is not counted any more. */
   readonly leave: () => void;
@@ -52,7 +57,7 @@ interface Part {
 }
 interface Outcomes {
   readonly slots: Map<Profile, Slot>;
-  readonly failed: string[];
+  readonly failed: Failed[];
   readonly losses: ConvertReport['losses'][number][];
 }
 
@@ -71,7 +76,7 @@ export class Converter {
   }
 
   /** Counts what failed, where no answer has a place for it. */
-  dropped(failed: readonly string[]): void {
+  dropped(failed: readonly Failed[]): void {
     if (failed.length > 0) this.#of.dropped(failed.length, 'conversion_failed');
   }
 
@@ -108,14 +113,14 @@ export class Converter {
 
   async #converted(batch: ProfileBatch, wanted: readonly Profile[], abort: AbortSignal): Promise<Ready | Error> {
     const slots = new Map<Profile, Slot>();
-    const failed: string[] = [];
+    const failed: Failed[] = [];
     const losses: ConvertReport['losses'][number][] = [];
     for (const part of this.#tasks(wanted, batch.receivedMs)) {
       const stopped = await this.#run(part, 'first try', { slots, failed, losses }, batch.receivedMs, abort);
       if (stopped) return stopped;
     }
     if (failed.length > 0)
-      this.#of.log.error('profiles cannot be converted', { failed: failed.length, why: failed[0] });
+      this.#of.log.error('profiles cannot be converted', { failed: failed.length, why: failed[0]!.message });
     return { batch: replaced(batch, slots), failed, losses, leave: NOTHING };
   }
 
@@ -138,7 +143,8 @@ export class Converter {
     if (outcome.kind !== 'failed' || abort.aborted) return new Error('the conversion was called off');
     if (turn === 'again') {
       for (const profile of profiles) into.slots.set(profile, { profiles: [] });
-      into.failed.push(...profiles.map(() => `the conversion ended without a result: ${outcome.message}`));
+      const message = `the conversion ended without a result: ${outcome.message}`;
+      into.failed.push(...profiles.map(profile => ({ profile, message })));
       return undefined;
     }
     for (const profile of profiles)
@@ -217,13 +223,13 @@ export class Converter {
     given: readonly Profile[],
     { request, outcomes }: ConvertReport,
     slots: Map<Profile, Slot>,
-    failed: string[],
+    failed: Failed[],
   ): void {
     const shared: Payload | undefined = request && { form: 'otlp', encoding: 'identity', bytes: request };
     for (const [at, profile] of given.entries()) {
       const { part, profiles, failure } = outcomes[at]!;
       if (failure !== undefined) {
-        failed.push(failure);
+        failed.push({ profile, message: failure });
         slots.set(profile, { profiles: [] });
       } else if (part !== undefined && shared)
         slots.set(profile, { profiles: [{ ...profile, payload: shared, part }] });

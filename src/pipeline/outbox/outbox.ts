@@ -1,6 +1,6 @@
 import type { Clock, Component, Logger, OutboxConfig, Result, Sender } from '../../api/index.ts';
-import { itemsOf } from '../../model/batch.ts';
-import type { Converter } from './convert.ts';
+import { itemsOf, type ProfileBatch, sizeOfProfiles } from '../../model/batch.ts';
+import type { Converter, Failed } from './convert.ts';
 import { deliverNow } from './direct.ts';
 import { Gate } from './gate.ts';
 import { HandOut } from './hand-out.ts';
@@ -280,7 +280,8 @@ export class Outbox implements Component, Reader {
       this.#gate.undecided();
       return { kind: 'dead', reason: 'max_age', message: `waited longer than ${maxAgeMs} ms` };
     }
-    const { result, asked } = await this.#send(entry.batch, this.#cut.signal);
+    const { result, asked, failed } = await this.#send(entry.batch, this.#cut.signal);
+    if (failed?.length && entry.batch.signal === 'profiles') await this.#bury(entry.batch, failed);
     if (result.kind === 'accepted') {
       if (asked) this.#recovered();
       else this.#gate.undecided();
@@ -325,6 +326,17 @@ export class Outbox implements Component, Reader {
       firstTryMs,
       ...(result.kind === 'retryable' && result.rest && { rest: result.rest }),
     };
+  }
+
+  /** Profiles that are given up while others of their batch go on: dead letters, where there is a place for them. */
+  async #bury(batch: ProfileBatch, failed: readonly Failed[]): Promise<void> {
+    const profiles = failed.map(({ profile }) => profile);
+    const alone = { ...batch, profiles, sizeBytes: sizeOfProfiles(profiles) };
+    try {
+      await this.#of.store.bury(this.id, alone, 'rejected', `cannot be converted: ${failed[0]!.message}`);
+    } catch (error) {
+      this.#of.log.error('dead letter cannot be kept', { error: error as Error, items: failed.length });
+    }
   }
 
   #recovered(): void {

@@ -1,7 +1,7 @@
 import { ACCEPTED, type Logger, type Result, type Sender } from '../../api/index.ts';
 import type { ProfileBatch } from '../../model/batch.ts';
 import { after } from '../../telemetry/timer.ts';
-import type { Converter, Ready } from './convert.ts';
+import type { Converter, Failed, Ready } from './convert.ts';
 import type { AnyBatch } from './store.ts';
 
 /** One try, which `abort` or the time limit ends. Never rejects. @param of.timeoutMs 0 is no limit */
@@ -39,6 +39,8 @@ export async function sendOnce(
 export interface Tried {
   readonly result: Result<AnyBatch>;
   readonly asked: boolean;
+  /** What goes no further though the rest of the batch does, or is still owed without it. */
+  readonly failed?: readonly Failed[];
 }
 
 /**
@@ -67,19 +69,21 @@ async function sendReady(
 ): Promise<Tried> {
   const asked = batch.profiles.length > 0;
   if (!asked && failed.length > 0) {
-    const error = new Error(`cannot be converted: ${failed[0]}`);
+    const error = new Error(`cannot be converted: ${failed[0]!.message}`);
     return { result: { kind: 'permanent', error, fault: 'sender' }, asked };
   }
   // Nothing to send is delivered: resources without a sample.
   const result = asked ? await send(batch) : ACCEPTED;
   if (result.kind === 'accepted') {
     converter.told(losses);
-    const drops = failed.map(message => ({ items: 1, reason: 'conversion_failed', message }));
-    if (drops.length > 0) return { result: { kind: 'accepted', drops: [...(result.drops ?? []), ...drops] }, asked };
+    const drops = failed.map(({ message }) => ({ items: 1, reason: 'conversion_failed', message }));
+    if (drops.length > 0)
+      return { result: { kind: 'accepted', drops: [...(result.drops ?? []), ...drops] }, asked, failed };
   } else if (result.kind === 'retryable' && result.rest) {
     // The next try gets what was converted by this one.
     converter.told(losses);
     converter.dropped(failed);
+    return { result, asked, failed };
   }
   return { result, asked };
 }
