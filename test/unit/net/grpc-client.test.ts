@@ -359,3 +359,31 @@ test('headers that cannot be sent are refused before anything is sent', async t 
   const answer = await client.call(PATH, { 'x-a': 'a\nb' }, [], 'identity', signal());
   assert.equal(answer.kind, 'failure');
 });
+
+test('a connection that died without a word is left: the next call makes another', async t => {
+  const port = await grpcJs(t, (call, answer) => answer(null, call.request));
+  const connections: Socket[] = [];
+  let dead = false;
+  const proxy = createTcpServer(socket => {
+    const behind = connect(port, '127.0.0.1');
+    const old = connections.push(socket) === 1;
+    for (const one of [socket, behind])
+      one.on('error', () => {}).on('close', () => (one === socket ? behind : socket).destroy());
+    // The first one takes everything from some moment on and passes on nothing.
+    socket.on('data', bytes => !(dead && old) && behind.write(bytes));
+    behind.on('data', bytes => !(dead && old) && socket.write(bytes));
+  });
+  await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    for (const socket of connections) socket.destroy();
+    proxy.close();
+  });
+  const client = clientOf(t, portOf(proxy));
+  const call = (abort: AbortSignal) => client.call(PATH, {}, [Buffer.from('x')], 'identity', abort);
+  assert.equal((await call(signal())).kind, 'answer');
+  dead = true;
+  const late = await call(AbortSignal.timeout(100));
+  assert.ok(late.kind === 'failure' && late.retryable);
+  assert.equal((await call(signal())).kind, 'answer');
+  assert.equal(connections.length, 2);
+});
