@@ -14,6 +14,7 @@ const stage: Stage<Config, Plain> =
     if (attributes.get('trial') === 'strange note') return { keep: true, notes: [(() => 0) as never] };
     if (attributes.get('trial') === 'leak') leaked.push(new Uint8Array(1 << 20).fill(1));
     if (attributes.get('trial') === 'drop') return { keep: false, reason: 'trial' };
+    if (attributes.get('trial') === 'drop at 2' && columns.timeNanos === 2n) return { keep: false, reason: 'trial' };
     const noted = note === '' ? undefined : attributes.get(note);
     if (mark === '' && noted === undefined) return KEEP;
     return {

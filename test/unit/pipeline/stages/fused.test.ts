@@ -238,3 +238,24 @@ test('parts of an OTLP request are edited where they are: an edited one becomes 
   assert.deepEqual([edited!.part, edited!.attributes.get('mark')], [0, 'b']);
   assert.deepEqual(marks(got.get('out')), ['b', 'b']);
 });
+
+test('a group of profiles that is dropped from a part is counted, the other stays', async t => {
+  const { send, got } = await running(t, { trial: { mark: 'm' } });
+  const profile = (time: number) =>
+    bytes(2, [
+      ...bytes(1, [...number(1, 1), ...number(2, 2)]),
+      ...bytes(2, [...number(1, 1), ...bytes(4, [7])]),
+      ...[0x19, time, 0, 0, 0, 0, 0, 0, 0],
+    ]);
+  const request = Buffer.from([...bytes(1, bytes(2, [...profile(1), ...profile(2)])), ...dictionary()]);
+  const payload = { form: 'otlp', encoding: 'identity', bytes: request } as const;
+  const profiles = [{ attributes: new Map([['trial', 'drop at 2']]), payload, part: 0 }];
+  const result = await send({ ...batch('1'), dialect: 'otel', profiles, sizeBytes: request.length });
+  assert.deepEqual(result, {
+    kind: 'accepted',
+    drops: [{ items: 1, reason: 'trial', message: 'a part of it dropped by trial' }],
+  });
+  const [left] = got.get('out')![0]!.profiles;
+  assert.equal(left!.attributes.get('mark'), 'm', 'set once, however many groups say it');
+  assert.notEqual(left!.payload.bytes, request);
+});
