@@ -9,6 +9,7 @@ export type { OtlpAsked, OtlpReceived, OtlpSignal, OtlpWire, WireVersion } from 
 export type { Encoding, Form, Origin, Payload } from '../model/payload.ts';
 export type { Examined, Summary, ValueType } from '../model/summary.ts';
 export type { Component, Consumer, QueueStorage, Sender } from './component.ts';
+export * as counters from './counters.ts';
 export type {
   Cloneable,
   ExporterFactory,

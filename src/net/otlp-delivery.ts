@@ -1,5 +1,14 @@
 // What the exporters of OTLP have in common whatever they send over: batches as requests, and answers as results.
-import type { Drop, Encoding, Host, Instrument, ProfileBatch, Result, TraceBatch } from '../api/index.ts';
+import {
+  counters,
+  type Drop,
+  type Encoding,
+  type Host,
+  type Instrument,
+  type ProfileBatch,
+  type Result,
+  type TraceBatch,
+} from '../api/index.ts';
 import { sizeOfProfiles } from '../model/batch.ts';
 import { DecodeError } from '../wire/decode-error.ts';
 import { byRequest, type Layout, outgoing } from '../wire/otlp/outgoing.ts';
@@ -48,10 +57,7 @@ export class OtlpDelivery {
     this.#host = host;
     this.#layout = layout;
     this.#call = call;
-    this.#dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
-      help: 'Profiles (and requests of traces) that went no further, by reason.',
-      labels: ['reason'],
-    });
+    this.#dropped = counters.dropped(host.metrics);
   }
 
   /** Sends the requests of a batch one after the other. Once the store fails, the rest waits with the one that failed. */

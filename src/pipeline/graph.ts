@@ -1,13 +1,14 @@
-import type {
-  Component,
-  ExporterFactory,
-  ExtensionFactory,
-  Host,
-  Logger,
-  ProcessorFactory,
-  QueueStorage,
-  ReceiverFactory,
-  StageFactory,
+import {
+  type Component,
+  counters,
+  type ExporterFactory,
+  type ExtensionFactory,
+  type Host,
+  type Logger,
+  type ProcessorFactory,
+  type QueueStorage,
+  type ReceiverFactory,
+  type StageFactory,
 } from '../api/index.ts';
 import type { ComponentPlan, PipelinePlan, Plan } from '../config/plan.ts';
 import type { Signal } from '../model/batch.ts';
@@ -153,10 +154,7 @@ export class Graph {
   #converter(plan: ComponentPlan, { log, metrics }: Host, observer: Observer): Converter | undefined {
     const takes = (plan.factory as ExporterFactory).takes?.(plan.config);
     if (!takes) return undefined;
-    const losses = metrics.counter('flamegate_conversion_losses_total', {
-      help: 'What a form could not carry when a profile was converted, by reason (docs/fidelity.md).',
-      labels: ['reason'],
-    });
+    const losses = counters.losses(metrics);
     const { pool, examiner, memory } = this.#world;
     const lost = (reason: string, items: number) => losses.record(items, { reason });
     const dropped = (items: number, reason: string) => observer.drop(items, reason);

@@ -1,4 +1,4 @@
-import type { Instrument, Logger, Meter, Result } from '../api/index.ts';
+import { counters, type Instrument, type Logger, type Meter, type Result } from '../api/index.ts';
 import { itemsOf, type Signal } from '../model/batch.ts';
 import type { Node } from './link.ts';
 import type { AnyBatch } from './outbox/store.ts';
@@ -49,10 +49,7 @@ export class Observer {
       help: 'Time until a component answered for a batch.',
       buckets: DURATION_BUCKETS,
     });
-    this.#dropped = meter.counter('flamegate_dropped_profiles_total', {
-      help: 'Profiles (and requests of traces) that went no further, by reason.',
-      labels: ['reason'],
-    });
+    this.#dropped = counters.dropped(meter);
     this.#bugs = meter.counter('flamegate_internal_errors_total', { help: 'Exceptions on the data path: bugs.' });
   }
 

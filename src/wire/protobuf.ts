@@ -100,6 +100,19 @@ export class Reader {
     this.end = outer;
   }
 
+  /** Runs `read` inside each field of this number of the message that the reader is in; passes over all others. */
+  each(field: number, read: () => void): void {
+    while (this.next()) {
+      if (this.field !== field) {
+        this.skip();
+        continue;
+      }
+      const outer = this.enter();
+      read();
+      this.leave(outer);
+    }
+  }
+
   /** Length of a length-delimited field, checked: the field ends at `at` + length. */
   length(): number {
     this.varint();

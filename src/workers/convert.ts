@@ -29,7 +29,7 @@ export type ConvertTask =
     }
   /** Parts of several OTLP requests become one request, in this order. */
   | { readonly to: 'one'; readonly of: readonly { readonly request: Uint8Array; readonly parts: readonly number[] }[] }
-  /** Each part of an OTLP request becomes pprof profiles; without a part, a pprof is only brought within the limits. */
+  /** Each part of an OTLP request becomes pprof profiles; a pprof is only brought within the limits. */
   | {
       readonly to: 'pprof';
       readonly payload: Pick<Payload, 'form' | 'encoding' | 'bytes'>;

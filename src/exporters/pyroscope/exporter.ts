@@ -1,4 +1,13 @@
-import type { Component, Host, Instrument, Profile, ProfileBatch, Result, Sender } from '../../api/index.ts';
+import {
+  type Component,
+  counters,
+  type Host,
+  type Instrument,
+  type Profile,
+  type ProfileBatch,
+  type Result,
+  type Sender,
+} from '../../api/index.ts';
 import { sizeOfProfiles } from '../../model/batch.ts';
 import { HttpClient } from '../../net/client.ts';
 import { OwnHeaders } from '../../net/own-headers.ts';
@@ -29,14 +38,8 @@ export class PyroscopeExporter implements Component, Sender<'profiles'> {
     this.#config = config;
     this.#host = host;
     this.#headers = new OwnHeaders(config.headers);
-    this.#dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
-      help: 'Profiles (and requests of traces) that went no further, by reason.',
-      labels: ['reason'],
-    });
-    this.#losses = host.metrics.counter('flamegate_conversion_losses_total', {
-      help: 'What a form could not carry when a profile was converted, by reason (docs/fidelity.md).',
-      labels: ['reason'],
-    });
+    this.#dropped = counters.dropped(host.metrics);
+    this.#losses = counters.losses(host.metrics);
   }
 
   async start(): Promise<void> {

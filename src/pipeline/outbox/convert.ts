@@ -44,11 +44,6 @@ export interface Ready {
 }
 const NOTHING = () => {};
 
-/** What one profile of the batch became. */
-interface Slot {
-  profiles: readonly Profile[];
-}
-
 /** One task, and the profiles that it converts. */
 interface Part {
   readonly task: ConvertTask;
@@ -56,7 +51,8 @@ interface Part {
   readonly bytes: number;
 }
 interface Outcomes {
-  readonly slots: Map<Profile, Slot>;
+  /** What each profile became. */
+  readonly slots: Map<Profile, readonly Profile[]>;
   readonly failed: Failed[];
   readonly losses: ConvertReport['losses'][number][];
 }
@@ -90,29 +86,38 @@ export class Converter {
     if (wanted.length === 0 && !this.#mixed(batch.profiles)) return { batch, failed: [], losses: [], leave: NOTHING };
     while (this.#aliveBytes >= MAX_CONVERTED_BYTES && !abort.aborted)
       await new Promise<void>(resolve => this.#waiting.push(resolve));
-    // For as long as it runs: what a thread inflates and decodes takes its turn like any other work on payloads.
-    const done = await this.#of.memory.reserve(roomFor(batch.profiles), true);
+    // Counted by what it may become before anything is awaited: who waits beside it sees that the room is taken.
+    const room = roomFor(batch.profiles);
+    this.#aliveBytes += room;
+    let done: (() => void) | undefined;
     try {
+      // For as long as it runs: what a thread inflates and decodes takes its turn like any other work on payloads.
+      done = await this.#of.memory.reserve(room, true);
       const converted = await this.#converted(batch, wanted, abort);
       const ready = converted instanceof Error ? converted : await this.#gathered(converted, abort);
-      return ready instanceof Error ? ready : { ...ready, leave: this.#enter(ready.batch) };
+      return ready instanceof Error ? ready : { ...ready, leave: this.#enter(madeBytes(ready.batch, batch)) };
     } finally {
       done?.();
+      this.#left(room);
     }
   }
 
-  #enter({ sizeBytes }: ProfileBatch): () => void {
-    this.#aliveBytes += sizeBytes;
-    this.#of.memory.charge(sizeBytes);
+  #enter(made: number): () => void {
+    this.#aliveBytes += made;
+    this.#of.memory.charge(made);
     return () => {
-      this.#aliveBytes -= sizeBytes;
-      this.#of.memory.charge(-sizeBytes);
-      for (const next of this.#waiting.splice(0)) next();
+      this.#of.memory.charge(-made);
+      this.#left(made);
     };
   }
 
+  #left(bytes: number): void {
+    this.#aliveBytes -= bytes;
+    for (const next of this.#waiting.splice(0)) next();
+  }
+
   async #converted(batch: ProfileBatch, wanted: readonly Profile[], abort: AbortSignal): Promise<Ready | Error> {
-    const slots = new Map<Profile, Slot>();
+    const slots = new Map<Profile, readonly Profile[]>();
     const failed: Failed[] = [];
     const losses: ConvertReport['losses'][number][] = [];
     for (const part of this.#tasks(wanted, batch.receivedMs)) {
@@ -142,7 +147,7 @@ export class Converter {
     }
     if (outcome.kind !== 'failed' || abort.aborted) return new Error('the conversion was called off');
     if (turn === 'again') {
-      for (const profile of profiles) into.slots.set(profile, { profiles: [] });
+      for (const profile of profiles) into.slots.set(profile, []);
       const message = `the conversion ended without a result: ${outcome.message}`;
       into.failed.push(...profiles.map(profile => ({ profile, message })));
       return undefined;
@@ -169,7 +174,7 @@ export class Converter {
     if (outcome.kind === 'full' || outcome.kind === 'gone') return new Error('the conversion was called off');
     // Nothing is lost where it fails: they go out as the requests that they are.
     if (outcome.kind === 'failed' || !outcome.value.request) return ready;
-    const slots = new Map<Profile, Slot>();
+    const slots = new Map<Profile, readonly Profile[]>();
     const order = requests.flatMap(([, own]) => own);
     this.#place(order, outcome.value, slots, []);
     const others = ready.batch.profiles.filter(({ payload }) => payload.form !== 'otlp');
@@ -222,7 +227,7 @@ export class Converter {
   #place(
     given: readonly Profile[],
     { request, outcomes }: ConvertReport,
-    slots: Map<Profile, Slot>,
+    slots: Map<Profile, readonly Profile[]>,
     failed: Failed[],
   ): void {
     const shared: Payload | undefined = request && { form: 'otlp', encoding: 'identity', bytes: request };
@@ -230,23 +235,23 @@ export class Converter {
       const { part, profiles, failure } = outcomes[at]!;
       if (failure !== undefined) {
         failed.push({ profile, message: failure });
-        slots.set(profile, { profiles: [] });
-      } else if (part !== undefined && shared)
-        slots.set(profile, { profiles: [{ ...profile, payload: shared, part }] });
+        slots.set(profile, []);
+      } else if (part !== undefined && shared) slots.set(profile, [{ ...profile, payload: shared, part }]);
       else
-        slots.set(profile, {
-          profiles: (profiles ?? []).map(bytes => ({
+        slots.set(
+          profile,
+          (profiles ?? []).map(bytes => ({
             ...profile,
             payload: { form: 'pprof', encoding: 'identity', bytes },
             part: 0,
           })),
-        });
+        );
     }
   }
 }
 
-function replaced(batch: ProfileBatch, slots: ReadonlyMap<Profile, Slot>): ProfileBatch {
-  const profiles = batch.profiles.flatMap(profile => slots.get(profile)?.profiles ?? [profile]);
+function replaced(batch: ProfileBatch, slots: ReadonlyMap<Profile, readonly Profile[]>): ProfileBatch {
+  const profiles = batch.profiles.flatMap(profile => slots.get(profile) ?? [profile]);
   return { ...batch, profiles, sizeBytes: sizeOfProfiles(profiles) };
 }
 
@@ -276,4 +281,10 @@ function roomFor(profiles: readonly Profile[]): number {
   let size = 0;
   for (const payload of new Set(profiles.map(profile => profile.payload))) size += inflatedSizeOf(payload);
   return size;
+}
+
+/** Bytes that a conversion put on the heap; what it left as it was is counted where it lies. */
+function madeBytes(ready: ProfileBatch, from: ProfileBatch): number {
+  const given = new Set(from.profiles.map(({ payload }) => payload));
+  return sizeOfProfiles(ready.profiles.filter(({ payload }) => !given.has(payload)));
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock, Logger, Meter, QueueStorage } from '../../api/index.ts';
+import { type Clock, counters, type Logger, type Meter, type QueueStorage } from '../../api/index.ts';
 import type { Memory } from '../../model/memory.ts';
 import { DiskStore } from './disk/disk-store.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -112,12 +112,6 @@ export class Stores {
   }
 
   #lost(queue: string, items: number, reason: string): void {
-    this.#of
-      .meter(queue)
-      .counter('flamegate_dropped_profiles_total', {
-        help: 'Profiles (and requests of traces) that went no further, by reason.',
-        labels: ['reason'],
-      })
-      .record(items, { reason });
+    counters.dropped(this.#of.meter(queue)).record(items, { reason });
   }
 }

@@ -1,4 +1,4 @@
-import type { Instrument, Meter } from '../../api/index.ts';
+import { counters, type Instrument, type Meter } from '../../api/index.ts';
 
 /** Seconds; from one label on a small profile to a large one rewritten. */
 const BUCKETS = [0.0001, 0.0005, 0.002, 0.01, 0.05, 0.2, 1, 5];
@@ -35,10 +35,7 @@ export class StageMeter {
     this.#restarts = meter.counter('flamegate_stage_restarts_total', {
       help: 'Worker threads that ended while the stage ran.',
     });
-    this.#losses = meter.counter('flamegate_conversion_losses_total', {
-      help: 'What a form could not carry when a profile was converted, by reason (docs/fidelity.md).',
-      labels: ['reason'],
-    });
+    this.#losses = counters.losses(meter);
   }
 
   task(waitMs: number, runMs: number): void {

@@ -2,6 +2,7 @@ import {
   BatchId,
   type BodyProblem,
   type Consumer,
+  counters,
   type Drop,
   type Host,
   type Instrument,
@@ -57,18 +58,9 @@ export class Intake {
     this.#read = { maxBytes: limitBytes, maxInflatedBytes: limitBytes };
     this.#host = host;
     this.#next = next;
-    this.#rejected = host.metrics.counter('flamegate_rejected_requests_total', {
-      help: 'Requests that were not taken, by door and reason.',
-      labels: ['protocol', 'reason'],
-    });
-    this.#dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
-      help: 'Profiles (and requests of traces) that went no further, by reason.',
-      labels: ['reason'],
-    });
-    this.#losses = host.metrics.counter('flamegate_conversion_losses_total', {
-      help: 'What a form could not carry when a profile was converted, by reason (docs/fidelity.md).',
-      labels: ['reason'],
-    });
+    this.#rejected = counters.rejected(host.metrics);
+    this.#dropped = counters.dropped(host.metrics);
+    this.#losses = counters.losses(host.metrics);
   }
 
   async take(request: Request, signal: OtlpSignal): Promise<Response> {

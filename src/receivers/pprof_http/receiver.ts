@@ -3,6 +3,7 @@ import {
   type BodyProblem,
   type Component,
   type Consumer,
+  counters,
   type Host,
   type Payload,
   type Protocol,
@@ -34,14 +35,8 @@ export function createReceiver(config: Config, host: Host, next: Consumer<'profi
 }
 
 export function protocolOf(config: Config, host: Host, next: Consumer<'profiles'>): Protocol {
-  const rejected = host.metrics.counter('flamegate_rejected_requests_total', {
-    help: 'Requests that were not taken, by door and reason.',
-    labels: ['protocol', 'reason'],
-  });
-  const dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
-    help: 'Profiles (and requests of traces) that went no further, by reason.',
-    labels: ['reason'],
-  });
+  const rejected = counters.rejected(host.metrics);
+  const dropped = counters.dropped(host.metrics);
   const handle = async (request: Request): Promise<Response> => {
     try {
       const attributes = labelsOf(request.query, config.max_label_names);

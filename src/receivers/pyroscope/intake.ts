@@ -1,5 +1,15 @@
-import type { Consumer, Host, Instrument, Payload, Profile, ReadOptions, Request, Result } from '../../api/index.ts';
-import { BatchId } from '../../api/index.ts';
+import {
+  BatchId,
+  type Consumer,
+  counters,
+  type Host,
+  type Instrument,
+  type Payload,
+  type Profile,
+  type ReadOptions,
+  type Request,
+  type Result,
+} from '../../api/index.ts';
 import { type InflateBudget, receivePprof } from '../../wire/pprof/receive.ts';
 import type { Config } from './config.ts';
 
@@ -17,14 +27,8 @@ export class Intake {
     this.read = { maxBytes: config.max_body_size, maxInflatedBytes: config.max_inflated_size };
     this.#host = host;
     this.#next = next;
-    this.#rejected = host.metrics.counter('flamegate_rejected_requests_total', {
-      help: 'Requests that were not taken, by door and reason.',
-      labels: ['protocol', 'reason'],
-    });
-    this.#dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
-      help: 'Profiles (and requests of traces) that went no further, by reason.',
-      labels: ['reason'],
-    });
+    this.#rejected = counters.rejected(host.metrics);
+    this.#dropped = counters.dropped(host.metrics);
   }
 
   /** A profile of the request. @param budget what all its profiles may inflate to, when there are several @throws DecodeError */

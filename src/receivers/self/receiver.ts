@@ -1,5 +1,13 @@
 import { hostname } from 'node:os';
-import { BatchId, type Component, type Consumer, type Host, type Instrument, type Profile } from '../../api/index.ts';
+import {
+  BatchId,
+  type Component,
+  type Consumer,
+  counters,
+  type Host,
+  type Instrument,
+  type Profile,
+} from '../../api/index.ts';
 import { gzip } from '../../wire/gzip.ts';
 import type { Config } from './config.ts';
 import { encodeCpu, encodeHeap } from './encode.ts';
@@ -23,10 +31,7 @@ export class SelfReceiver implements Component {
     this.#config = config;
     this.#host = host;
     this.#next = next;
-    this.#dropped = host.metrics.counter('flamegate_dropped_profiles_total', {
-      help: 'Profiles (and requests of traces) that went no further, by reason.',
-      labels: ['reason'],
-    });
+    this.#dropped = counters.dropped(host.metrics);
   }
 
   async start(): Promise<void> {

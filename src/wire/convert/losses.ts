@@ -136,6 +136,13 @@ export const LOSSES = {
     item: 'field',
     sentence: 'A field that the schema of OTLP 1.10 does not have.',
   },
+  series_labels: {
+    from: 'otlp',
+    to: 'pprof',
+    item: 'label',
+    sentence:
+      'To Pyroscope: resource attributes beyond `max_label_names` or whose name is too long go, and a value that is too long ends early.',
+  },
   edited_original_payload: {
     from: 'otlp',
     to: 'otlp',

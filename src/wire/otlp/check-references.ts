@@ -19,14 +19,14 @@ export function checkReferences(skeleton: Skeleton): boolean {
   if (!dictionary || checked.has(skeleton)) return true;
   const resolved = new ResolvedBytes(skeleton.lengthAt);
   countResources(skeleton, resolved);
-  for (const { start, end } of parts)
-    each(new Reader(bytes, start, end), RESOURCE_PROFILES.scopeProfiles, scopes =>
-      each(scopes, SCOPE_PROFILES.scope, scope =>
-        each(scope, SCOPE.attributes, attribute => countKeyValue(attribute, resolved)),
-      ),
+  for (const { start, end } of parts) {
+    const reader = new Reader(bytes, start, end);
+    reader.each(RESOURCE_PROFILES.scopeProfiles, () =>
+      reader.each(SCOPE_PROFILES.scope, () => reader.each(SCOPE.attributes, () => countKeyValue(reader, resolved))),
     );
+  }
   const tables = new Reader(bytes, dictionary.start, dictionary.end);
-  each(tables, DICTIONARY.attributeTable, row => countKeyValueAndUnit(row, resolved));
+  tables.each(DICTIONARY.attributeTable, () => countKeyValueAndUnit(tables, resolved));
   checked.add(skeleton);
   return resolved.any;
 }
@@ -37,22 +37,9 @@ export function checkResourceReferences(skeleton: Skeleton): void {
 }
 
 function countResources({ bytes, parts }: Skeleton, resolved: ResolvedBytes): void {
-  for (const { resource } of parts)
-    if (resource)
-      each(new Reader(bytes, resource.start, resource.end), RESOURCE.attributes, attribute =>
-        countKeyValue(attribute, resolved),
-      );
-}
-
-/** Reads the messages in this field, with the reader narrowed to each; passes over all others. */
-function each(reader: Reader, field: number, read: (reader: Reader) => void): void {
-  while (reader.next()) {
-    if (reader.field !== field) {
-      reader.skip();
-      continue;
-    }
-    const outer = reader.enter();
-    read(reader);
-    reader.leave(outer);
+  for (const { resource } of parts) {
+    if (!resource) continue;
+    const reader = new Reader(bytes, resource.start, resource.end);
+    reader.each(RESOURCE.attributes, () => countKeyValue(reader, resolved));
   }
 }

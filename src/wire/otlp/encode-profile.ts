@@ -1,5 +1,6 @@
 import type { Columns } from '../../model/columns/columns.ts';
 import { Rows } from '../../model/columns/growth.ts';
+import { LINK_BYTES } from '../../model/columns/links.ts';
 import { BOTH, PLAIN, TIMES, VALUE } from '../../model/columns/observations.ts';
 import type { Losses } from '../convert/losses.ts';
 import { type BackWriter, putBytes, putField, putField64, putHalves, putHead } from '../pprof/back-writer.ts';
@@ -64,7 +65,7 @@ export class ProfileEncoder {
 
   #link(row: number): number {
     const { links } = this.columns.otlp!;
-    return this.#dictionary.link(links.ids.subarray(row * 24, (row + 1) * 24));
+    return this.#dictionary.link(links.ids.subarray(row * LINK_BYTES, (row + 1) * LINK_BYTES));
   }
 
   #addProfileAttributes(): void {

@@ -14,19 +14,9 @@ export function examineTraces(bytes: Uint8Array): { readonly spans: number } {
   new Checker(bytes, new Int32Array(TABLE_COUNT).fill(-1)).message(REQUESTS.traces, 0, bytes.length);
   let spans = 0;
   const reader = new Reader(bytes);
-  const inside = (field: number, read: () => void) => {
-    while (reader.next()) {
-      if (reader.field !== field) reader.skip();
-      else {
-        const outer = reader.enter();
-        read();
-        reader.leave(outer);
-      }
-    }
-  };
-  inside(RESOURCE_SPANS, () =>
-    inside(SCOPE_SPANS, () =>
-      inside(SPANS, () => {
+  reader.each(RESOURCE_SPANS, () =>
+    reader.each(SCOPE_SPANS, () =>
+      reader.each(SPANS, () => {
         spans++;
         reader.at = reader.end;
       }),

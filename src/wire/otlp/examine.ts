@@ -21,7 +21,6 @@ export interface ExaminedPart {
 export interface OtlpExamined {
   /** In the order of resource_profiles. */
   readonly parts: readonly ExaminedPart[];
-  readonly inflatedBytes: number;
   /** Whether some attribute names a string of the dictionary instead of holding it. */
   readonly references: boolean;
 }
@@ -49,7 +48,7 @@ export function examineOtlp(bytes: Uint8Array): OtlpExamined {
     const { profiles, samples } = part;
     return { summary: summaryOf(part, walk, texts, rows), profiles, samples };
   });
-  return { parts, inflatedBytes: bytes.length, references: checker.references };
+  return { parts, references: checker.references };
 }
 
 function summaryOf(part: PartAt, walk: ProfilesWalk, texts: ReadonlyMap<number, string>, rows: Int32Array): Summary {

@@ -1,7 +1,6 @@
 import { grownBytes } from '../../model/columns/growth.ts';
-import { DecodeError } from '../decode-error.ts';
 import { BYTES, VARINT } from '../protobuf.ts';
-import { MAX_DEPTH } from './any-value.ts';
+import { MAX_DEPTH, tooDeep } from './any-value.ts';
 import { checkRow, type SourceDictionary, type SourceTable } from './decode-dictionary.ts';
 import type { Dictionary } from './encode-dictionary.ts';
 import type { Table } from './encode-table.ts';
@@ -167,8 +166,7 @@ export class Reinterner {
   }
 
   #message(start: number, end: number, fields: Kind, depth: number): void {
-    if (depth > MAX_MESSAGES)
-      throw new DecodeError('too_deep', `attribute values lie more than ${MAX_DEPTH} deep inside each other`);
+    if (depth > MAX_MESSAGES) throw tooDeep();
     const { cursor, bytes } = this.#source;
     const output = this.#output;
     /** What is not copied yet begins here: fields that stay go in one run. */

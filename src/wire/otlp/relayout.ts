@@ -35,9 +35,9 @@ export function relayout(bytes: Uint8Array, from: WireVersion, to: WireVersion):
   const output = new Uint8Array(bytes);
   const gone: Span[] = [];
   const reader = new Reader(bytes);
-  inside(reader, REQUEST.resourceProfiles, () =>
-    inside(reader, RESOURCE_PROFILES.scopeProfiles, () =>
-      inside(reader, SCOPE_PROFILES.profiles, () => {
+  reader.each(REQUEST.resourceProfiles, () =>
+    reader.each(RESOURCE_PROFILES.scopeProfiles, () =>
+      reader.each(SCOPE_PROFILES.profiles, () => {
         for (let at = reader.at; reader.next(); at = reader.at) {
           const { field } = reader;
           const isSample = field === SAMPLES && reader.type === BYTES;
@@ -68,9 +68,9 @@ export function commentsLost(bytes: Uint8Array, from: WireVersion, to: WireVersi
   if (from !== '1.8' || to === '1.8') return 0;
   let lost = 0;
   const reader = new Reader(bytes);
-  inside(reader, REQUEST.resourceProfiles, () =>
-    inside(reader, RESOURCE_PROFILES.scopeProfiles, () =>
-      inside(reader, SCOPE_PROFILES.profiles, () => {
+  reader.each(REQUEST.resourceProfiles, () =>
+    reader.each(RESOURCE_PROFILES.scopeProfiles, () =>
+      reader.each(SCOPE_PROFILES.profiles, () => {
         while (reader.next()) {
           if (reader.field !== COMMENTS || reader.type !== BYTES) {
             if (reader.field === COMMENTS) lost++;
@@ -85,19 +85,6 @@ export function commentsLost(bytes: Uint8Array, from: WireVersion, to: WireVersi
     ),
   );
   return lost;
-}
-
-/** Runs `read` inside each field of this number of the message that the reader is in. */
-function inside(reader: Reader, field: number, read: () => void): void {
-  while (reader.next()) {
-    if (reader.field !== field) {
-      reader.skip();
-      continue;
-    }
-    const outer = reader.enter();
-    read();
-    reader.leave(outer);
-  }
 }
 
 /** Numbers below 16 lie in the first byte of a tag, however long it is padded. */

@@ -57,35 +57,16 @@ export function wireVersionOf(bytes: Uint8Array, asked: 'auto' | WireVersion): W
   };
   readDictionary(bytes, signs);
   const request = new Reader(bytes);
-  while (request.next()) {
-    if (request.field !== REQUEST.resourceProfiles) {
-      request.skip();
-      continue;
-    }
-    const outside = request.enter();
-    each(request, RESOURCE_PROFILES.scopeProfiles, () =>
-      each(request, SCOPE_PROFILES.profiles, () => readProfile(request, signs)),
-    );
-    request.leave(outside);
-  }
+  request.each(REQUEST.resourceProfiles, () =>
+    request.each(RESOURCE_PROFILES.scopeProfiles, () =>
+      request.each(SCOPE_PROFILES.profiles, () => readProfile(request, signs)),
+    ),
+  );
   if (asked !== 'auto') return asked;
   if (signs.profile === '1.8') return '1.8';
   const ambiguous = signs.looksOld && !signs.looksNew;
   const old = signs.sample === '1.9-' || (signs.sample === undefined && ambiguous);
   return old ? '1.9' : '1.10';
-}
-
-/** Runs `read` inside each field of this number of the message that the reader is in. */
-function each(reader: Reader, field: number, read: () => void): void {
-  while (reader.next()) {
-    if (reader.field !== field) {
-      reader.skip();
-      continue;
-    }
-    const outer = reader.enter();
-    read();
-    reader.leave(outer);
-  }
 }
 
 /** The tables come first, wherever they stand: what samples mean depends on how long they are. */

@@ -25,9 +25,11 @@ function rig(takes: Takes) {
   const tasks: string[] = [];
   let charged = 0;
   let next: 'done' | 'gone' | 'failed' = 'done';
+  let held: Promise<void> | undefined;
   const pool = {
     run: async (_name: string, task: Parameters<typeof convert>[0]) => {
       tasks.push(task.to);
+      await held;
       if (next === 'done') return { kind: 'done', value: await convert(task), waitMs: 0, runMs: 0 };
       return next === 'gone' ? { kind: 'gone' } : { kind: 'failed', reason: 'hung', message: 'did not end' };
     },
@@ -71,6 +73,9 @@ function rig(takes: Takes) {
     charged: () => charged,
     answer: (with_: typeof answer) => {
       answer = with_;
+    },
+    hold: (until: Promise<void>) => {
+      held = until;
     },
     next: (what: typeof next) => {
       next = what;
@@ -242,6 +247,41 @@ describe('what cannot be converted', () => {
       sent.at(-1)!.profiles.map(({ attributes }) => attributes.get('service.name')),
       ['b'],
     );
+  });
+});
+
+describe('what is converted at a time', () => {
+  const turn = () => new Promise(resolve => setImmediate(resolve));
+
+  test('is bounded before it is converted: a batch waits for one that takes all the room', async () => {
+    const { send, tasks, hold, next } = rig(OTLP);
+    const first = Promise.withResolvers<void>();
+    hold(first.promise);
+    next('gone');
+    const large = (): Payload => ({ form: 'pprof', encoding: 'identity', bytes: Buffer.alloc(64 * 1024 * 1024) });
+    const tries = [send(batchOf(named(large(), 'a'))), send(batchOf(named(pprof(1), 'b')))];
+    await turn();
+    assert.equal(tasks.length, 1);
+    first.resolve();
+    await Promise.all(tries);
+    assert.equal(tasks.length, 2, 'a conversion that fails gives its room back');
+  });
+
+  test('what stayed as it was is not counted again', async () => {
+    const { send, answer, charged } = rig({ ...PPROF, limits: { bytes: 1 << 20, samples: 15 } });
+    const raw = soundProfiles().find(({ raw }) => scanPprof(raw).samples > 40 && scanPprof(raw).samples < 150)!.raw;
+    const small = named(pprof(1), 'b');
+    let made = 0;
+    answer(({ profiles }) => {
+      made = profiles
+        .filter(({ payload }) => payload !== small.payload)
+        .reduce((sum, p) => sum + p.payload.bytes.length, 0);
+      assert.equal(charged(), made);
+      return { kind: 'accepted' };
+    });
+    await send(batchOf(named({ form: 'pprof', encoding: 'identity', bytes: raw }, 'a'), small));
+    assert.ok(made > 0);
+    assert.equal(charged(), 0);
   });
 });
 

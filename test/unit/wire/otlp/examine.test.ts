@@ -136,8 +136,7 @@ test('totals of one type are summed over the profiles of a part, in the order of
     { ...profile, samples: [{ values: [String(-(2n ** 63n))] }, { values: [String(-(2n ** 63n))] }] },
     { originalPayloadFormat: 'jfr', originalPayload: Buffer.from('x') },
   ]);
-  const { parts, inflatedBytes } = examineOtlp(raw);
-  assert.equal(inflatedBytes, raw.length);
+  const { parts } = examineOtlp(raw);
   assert.equal(parts.length, 1);
   assert.deepEqual(parts[0]!.summary.types, [
     { type: 'cpu', unit: 'nanoseconds', total: 5n - 2n ** 64n },
@@ -157,7 +156,7 @@ test('numbers that are not packed, fields that come twice and unknown fields are
 });
 
 test('an empty request, a part without profiles and tables without rows are sound', () => {
-  assert.deepEqual(examineOtlp(new Uint8Array(0)), { parts: [], inflatedBytes: 0, references: false });
+  assert.deepEqual(examineOtlp(new Uint8Array(0)), { parts: [], references: false });
   assert.deepEqual(told(Buffer.from(bytes(1, []))), [{ types: [], samples: 0, profiles: 0, start: 0n, period: 0n }]);
   const bare = encoded('profiles', {
     resourceProfiles: [{ scopeProfiles: [{ profiles: [{ samples: [{ values: [1] }] }] }] }],
