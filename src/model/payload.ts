@@ -1,7 +1,22 @@
 import type { Summary } from './summary.ts';
 
-/** What the bytes are. `groups` and `lines` are Pyroscope's two folded texts (a count per line; a stack per line). */
-export type Form = 'pprof' | 'otlp' | 'jfr' | 'groups' | 'lines' | 'tree' | 'trie' | 'speedscope';
+/**
+ * What the bytes are. `groups` and `lines` are Pyroscope's two folded texts (a count per line; a stack per line), `tree` and `trie` its
+ * two binary ones; `cpuprofile` and `heapprofile` are V8's, `perf` is what `perf script` prints, `legacy` what pprof was before protobuf.
+ */
+export type Form =
+  | 'pprof'
+  | 'otlp'
+  | 'jfr'
+  | 'groups'
+  | 'lines'
+  | 'tree'
+  | 'trie'
+  | 'speedscope'
+  | 'cpuprofile'
+  | 'heapprofile'
+  | 'perf'
+  | 'legacy';
 export type Encoding = 'identity' | 'gzip' | 'zstd';
 
 /**
@@ -41,6 +56,10 @@ const ENDINGS: Record<Form, string> = {
   tree: '.tree',
   trie: '.trie',
   speedscope: '.speedscope.json',
+  cpuprofile: '.cpuprofile',
+  heapprofile: '.heapprofile',
+  perf: '.perf.txt',
+  legacy: '.legacy.prof',
 };
 const COMPRESSION: Record<Encoding, string> = { identity: '', gzip: '.gz', zstd: '.zst' };
 

@@ -29,7 +29,12 @@ export class StringIndex {
 
   /** -1 when no row holds these bytes. */
   find(bytes: Uint8Array): number {
-    return this.#slots[this.#slot(bytes, 0, bytes.length)]! - 1;
+    return this.findIn(bytes, 0, bytes.length);
+  }
+
+  /** The same for a range. */
+  findIn(memory: Uint8Array, offset: number, length: number): number {
+    return this.#slots[this.#slot(memory, offset, length)]! - 1;
   }
 
   #slot(memory: Uint8Array, offset: number, length: number): number {

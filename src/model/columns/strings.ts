@@ -103,6 +103,16 @@ export class Strings {
     return row < 0 ? this.append(text) : row;
   }
 
+  /** The first row that holds these bytes of the source, or a new one. */
+  internRange(from: number, to: number): number {
+    if (from === to) return 0;
+    this.#index ??= new StringIndex(this);
+    const row = this.#index.findIn(this.source, from, to - from);
+    if (row >= 0) return row;
+    this.add(from, to);
+    return this.count - 1;
+  }
+
   /** The first row that holds this text; -1 when there is none. */
   find(text: string): number {
     const bytes = Buffer.from(text);

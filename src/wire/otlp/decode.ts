@@ -1,8 +1,7 @@
 import type { Plain } from '../../model/attributes.ts';
 import { Columns } from '../../model/columns/columns.ts';
-import { growingWithin, OutOfRoom } from '../../model/columns/growth.ts';
 import { OtlpFields, type ScopeRows } from '../../model/columns/otlp-fields.ts';
-import { DecodeError } from '../decode-error.ts';
+import { fillWithin } from '../fill-within.ts';
 import { MAX_DECODED_BYTES } from '../pprof/limits.ts';
 import { Reader } from '../protobuf.ts';
 import { readAnyValue, readKeyValue, writeAnyValue } from './any-value.ts';
@@ -38,19 +37,14 @@ export function decodeOtlp(request: Uint8Array, part: number, maxBytes = MAX_DEC
   const source = sourceDictionary(request);
   const { starts, ends, count } = source.parts;
   if (part >= count) throw new RangeError(`there is no part ${part} in a request of ${count}`);
-  try {
-    return growingWithin(maxBytes, () => {
-      const found = readPart(source, starts.items[part]!, ends.items[part]!);
-      return found.scopes.flatMap((scope, index) =>
-        grouped(scope.profiles, isOneProfile(source, scope)).map((group, at) =>
-          new GroupDecoder(source, found, index).read(scope, group, at === 0),
-        ),
-      );
-    });
-  } catch (error) {
-    if (!(error instanceof OutOfRoom)) throw error;
-    throw new DecodeError('too_many_elements', `the profiles take more than ${maxBytes} bytes decoded`);
-  }
+  return fillWithin(maxBytes, 0, () => {
+    const found = readPart(source, starts.items[part]!, ends.items[part]!);
+    return found.scopes.flatMap((scope, index) =>
+      grouped(scope.profiles, isOneProfile(source, scope)).map((group, at) =>
+        new GroupDecoder(source, found, index).read(scope, group, at === 0),
+      ),
+    );
+  });
 }
 
 /** How many ResourceProfiles a request has. @throws DecodeError */

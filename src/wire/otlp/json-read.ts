@@ -1,7 +1,7 @@
 import { DecodeError } from '../decode-error.ts';
+import { JsonCursor } from '../json-cursor.ts';
+import { doubleNumber, wholeNumber } from '../json-number.ts';
 import { BYTES, FIXED32, FIXED64, VARINT } from '../protobuf.ts';
-import { JsonCursor } from './json-cursor.ts';
-import { doubleNumber, wholeNumber } from './json-number.ts';
 import { MessageWriter } from './message-writer.ts';
 import type { OtlpSignal } from './response.ts';
 import { type Field, type Message, REQUESTS, TYPE, type Type } from './schema.ts';

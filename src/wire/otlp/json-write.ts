@@ -1,6 +1,6 @@
+import { doubleText } from '../json-number.ts';
 import { BYTES, FIXED32, FIXED64, int64, numberCut, Reader, VARINT } from '../protobuf.ts';
 import { MAX_DEPTH, tooDeep } from './any-value.ts';
-import { doubleText } from './json-number.ts';
 import type { OtlpSignal } from './response.ts';
 import { type Field, type Message, messageOf, REQUESTS, TYPE } from './schema.ts';
 

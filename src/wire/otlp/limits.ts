@@ -6,5 +6,3 @@ export const MAX_PROFILES = 200_000;
 export const MAX_SAMPLES = 4_000_000;
 /** Rows of one table of the dictionary. The largest real ones have some 100 000. */
 export const MAX_ROWS = 4_000_000;
-/** Objects and arrays inside each other in JSON: attribute values, which may lie 64 deep, take four each. */
-export const MAX_JSON_DEPTH = 512;

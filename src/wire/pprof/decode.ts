@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { Columns, type ValueTypeRows } from '../../model/columns/columns.ts';
-import { growingWithin, OutOfRoom } from '../../model/columns/growth.ts';
 import { type Holder, UnknownFields } from '../../model/columns/unknown.ts';
 import { DecodeError } from '../decode-error.ts';
+import { fillWithin } from '../fill-within.ts';
 import { int64 } from '../protobuf.ts';
 import { AsciiCheck } from './ascii.ts';
 import { Cursor } from './cursor.ts';
@@ -25,16 +25,11 @@ const LAST_VALUE_TYPE_FIELD = 2;
 export function decodePprof(raw: Uint8Array, into = new Columns(), maxBytes = MAX_DECODED_BYTES): Columns {
   if (raw.length === 0) throw new DecodeError('empty_body', 'the profile is empty');
   into.clear(raw);
-  try {
-    growingWithin(maxBytes - into.heldBytes, () => {
-      const decoder = new Decoder(raw, into);
-      decoder.run();
-      decoder.check();
-    });
-  } catch (error) {
-    if (!(error instanceof OutOfRoom)) throw error;
-    throw new DecodeError('too_many_elements', `the profile takes more than ${maxBytes} bytes decoded`);
-  }
+  fillWithin(maxBytes, into.heldBytes, () => {
+    const decoder = new Decoder(raw, into);
+    decoder.run();
+    decoder.check();
+  });
   return into;
 }
 

@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { DecodeError } from '../decode-error.ts';
-import { MAX_JSON_DEPTH } from './limits.ts';
+import { DecodeError } from './decode-error.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -9,6 +8,8 @@ const COLON = 0x3a;
 const OPEN = { object: 0x7b, list: 0x5b } as const;
 const CLOSE = { object: 0x7d, list: 0x5d } as const;
 const SPACE = 0x20;
+/** Objects and arrays inside each other. The attribute values of OTLP, which may lie 64 deep, take four each; stacks of V8 two per frame. */
+const MAX_JSON_DEPTH = 512;
 /** More digits than any number in a request needs; a longer one would cost time to convert. */
 const MAX_NUMBER_LENGTH = 400;
 /** What may follow a backslash; the four digits behind `u` are asked for by whoever reads the string. */
@@ -152,7 +153,7 @@ export class JsonCursor {
 
   /** @throws DecodeError bad_json where text follows the value that was read */
   finish(): void {
-    if (this.#peek() !== -1) throw badJson('text behind the end of the request', this.#at);
+    if (this.#peek() !== -1) throw badJson('text behind the end of the value', this.#at);
   }
 
   #enclosed(kind: keyof typeof OPEN, read: () => void): void {
