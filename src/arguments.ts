@@ -1,7 +1,8 @@
-// What stands behind a verb: options and the name of a queue, checked before anything is done.
+// What stands behind a verb: options, files or the name of a queue, checked before anything is done.
 import { parseArgs } from 'node:util';
 import { fields } from './api/index.ts';
 import { didYouMean } from './config/nearest.ts';
+import type { ProfileOptions } from './convert/options.ts';
 import type { QueueOptions } from './queue/command.ts';
 
 const OPTIONS = {
@@ -18,10 +19,22 @@ const OPTIONS = {
   limit: { type: 'string' },
   since: { type: 'string' },
   until: { type: 'string' },
+  from: { type: 'string' },
+  profile: { type: 'string' },
+  type: { type: 'string' },
+  labels: { type: 'boolean' },
+  'jfr-labels': { type: 'string' },
+  json: { type: 'boolean' },
+  top: { type: 'string' },
+  min: { type: 'string' },
+  'fail-over': { type: 'string' },
+  'per-second': { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
-export interface Arguments extends QueueOptions {
+const PERCENT = /^(\d{1,9}(?:\.\d{1,9})?)%?$/;
+
+export interface Arguments extends QueueOptions, ProfileOptions {
   readonly files: string[];
   readonly set: string[];
   readonly watch: boolean;
@@ -32,6 +45,8 @@ export interface Takes {
   readonly options: readonly Exclude<keyof typeof OPTIONS, 'help'>[];
   /** Whether the name of a queue may follow the verb. */
   readonly queue?: 'needed' | 'allowed';
+  /** What files are called that follow the verb; all are needed. */
+  readonly operands?: readonly string[];
   /** Without this it cannot be done. */
   readonly needs?: keyof typeof OPTIONS;
   /** Of `--format`; the first is the default. */
@@ -42,6 +57,8 @@ export const NO_ARGUMENTS: Arguments = {
   ...{ files: [], set: [], watch: false, origin: false, format: 'yaml', queue: undefined },
   ...{ dead: false, all: false, keep: false, yes: false },
   ...{ to: undefined, limit: undefined, sinceMs: undefined, untilMs: undefined },
+  ...{ operands: [], from: undefined, profile: undefined, type: undefined, jfrLabels: undefined },
+  ...{ labels: false, json: false, perSecond: false, top: undefined, min: undefined, failOver: undefined },
 };
 
 /** The arguments, `help`, or what is wrong with them. */
@@ -53,7 +70,8 @@ export function readArguments(name: string, verb: Takes, argv: string[]): Argume
   let positionals: string[];
   try {
     const options = allowed as typeof OPTIONS;
-    ({ values, positionals } = parseArgs({ args: argv, options, allowPositionals: verb.queue !== undefined }));
+    const allowPositionals = verb.queue !== undefined || verb.operands !== undefined;
+    ({ values, positionals } = parseArgs({ args: argv, options, allowPositionals }));
   } catch (error) {
     return unknownOption(argv, Object.keys(allowed)) ?? `${name}: ${(error as Error).message.split('. ')[0]}`;
   }
@@ -65,20 +83,41 @@ export function readArguments(name: string, verb: Takes, argv: string[]): Argume
     return `--format is ${verb.formats.join(' or ')}, not \`${format}\``;
   if (verb.options.includes('config') && files.length === 0) return `${name}: say which configuration: --config FILE`;
   if (verb.queue === 'needed' && positionals.length === 0) return `${name}: say which queue: the id of an exporter`;
-  if (positionals.length > 1) return `${name}: one queue at a time, not \`${positionals.join(' ')}\``;
+  const { operands } = verb;
+  if (operands && positionals.length !== operands.length)
+    return `${name}: write flamegate ${name} ${operands.join(' ')}; \`-\` is a pipe`;
+  if (!operands && positionals.length > 1) return `${name}: one queue at a time, not \`${positionals.join(' ')}\``;
   if (verb.needs && values[verb.needs] === undefined) return `${name}: say where to: --${verb.needs}`;
   const [limit, sinceMs, untilMs] = [values.limit, values.since, values.until] as (string | undefined)[];
   if (limit !== undefined && !/^[1-9]\d{0,8}$/.test(limit)) return `--limit is a number of entries, not \`${limit}\``;
   const times = [sinceMs, untilMs].map(text => (text === undefined ? undefined : timeOf(text)));
   const wrong = [sinceMs, untilMs].find((_text, at) => Number.isNaN(times[at]));
   if (wrong !== undefined) return `\`${wrong}\` is no time: write 2026-01-31T08:00, or 2h for two hours ago`;
+  const [top, min, failOver] = [values.top, values.min, values['fail-over']] as (string | undefined)[];
+  if (top !== undefined && !/^\d{1,9}$/.test(top)) return `--top is a number of functions, not \`${top}\``;
+  const noPercent = [min, failOver].find(text => text !== undefined && !PERCENT.test(text));
+  if (noPercent !== undefined) return `\`${noPercent}\` is no share: write 5%`;
   const flags = { dead: values.dead === true, all: values.all === true, keep: values.keep === true };
   return {
     ...{ files, set: (values.set as string[] | undefined) ?? [], format },
     ...{ watch: values.watch === true, origin: values.origin === true },
-    ...{ ...flags, yes: values.yes === true, queue: positionals[0], to: values.to as string | undefined },
+    ...{
+      ...flags,
+      yes: values.yes === true,
+      queue: operands ? undefined : positionals[0],
+      to: values.to as string | undefined,
+    },
     ...{ limit: limit === undefined ? undefined : Number(limit), sinceMs: times[0], untilMs: times[1] },
+    ...{ operands: operands ? positionals : [], from: values.from as string | undefined },
+    ...{ profile: values.profile as string | undefined, type: values.type as string | undefined },
+    ...{ labels: values.labels === true, jfrLabels: values['jfr-labels'] as string | undefined },
+    ...{ json: values.json === true, perSecond: values['per-second'] === true },
+    ...{ top: top === undefined ? undefined : Number(top), min: percentOf(min), failOver: percentOf(failOver) },
   };
+}
+
+function percentOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(PERCENT.exec(text)![1]);
 }
 
 /** Unix ms of a date, or of so long ago; NaN when it is neither. */
@@ -109,4 +148,14 @@ export const OPTIONS_TEXT = `options
   --limit N              (queue peek) default 20
   --keep                 (queue replay) dead letters stay as well
   --all, --yes           (queue purge) what waits for delivery too; without a question
+  --to FORM              (convert) what to write, where the ending of OUT does not say it
+  --from FORM            (convert, inspect, diff) what is read, where its content does not say it
+  --profile, --type NAME (convert, inspect, diff) one of several profiles or sample types, as inspect prints them
+  --labels               (convert) write the labels of samples into folded text
+  --jfr-labels FILE      (convert, inspect, diff) the labels that Pyroscope's Java agent sends beside its JFR
+  --top N                (inspect, diff) functions to show
+  --fail-over PERCENT    (diff) exit 1 when the total, or a function's, grew by more than this share of A's total
+  --min PERCENT          (diff) leave out functions that changed by less; default 0.1%
+  --per-second           (diff) divide by how long each profile lasted
+  --json                 (inspect, diff) for programs
 `;

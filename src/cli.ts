@@ -7,6 +7,8 @@ import { type Finding, formatFindings, type Loaded, loadPlan } from './config/lo
 import { didYouMean } from './config/nearest.ts';
 import type { Plan } from './config/plan.ts';
 import { printConfig } from './config/print.ts';
+import type { ProfileVerb } from './convert/command.ts';
+import type { ProfileOptions, Speaker as ProfileSpeaker } from './convert/options.ts';
 import type { QueueOptions, QueueVerb, Speaker } from './queue/command.ts';
 import { VERSION } from './version.ts';
 
@@ -20,6 +22,7 @@ export interface Surroundings {
   /** Builds the graph of a plan and throws it away; what cannot be built is a finding. */
   readonly build: (plan: Plan) => Promise<readonly Finding[]> | readonly Finding[];
   readonly queue: (verb: QueueVerb, plan: Plan, options: QueueOptions, say: Speaker) => Promise<number>;
+  readonly profile: (verb: ProfileVerb, options: ProfileOptions, say: ProfileSpeaker) => Promise<number>;
   /** Asks the person at the terminal; undefined when there is none. */
   readonly confirm: ((question: string) => Promise<boolean>) | undefined;
 }
@@ -39,6 +42,7 @@ const REAL: Surroundings = {
   // ── the one call of the pipeline room from here ──
   build: async plan => (await import('./dry.ts')).buildDry(plan),
   queue: async (...asked) => (await import('./queue/command.ts')).queueCommand(...asked),
+  profile: async (...asked) => (await import('./convert/command.ts')).profileCommand(...asked),
   confirm: process.stdin.isTTY && process.stderr.isTTY ? confirm : undefined,
 };
 
@@ -63,6 +67,11 @@ const queue =
     if (!loaded.ok) return complain(loaded.findings, around);
     return around.queue(verb, loaded.plan, args, around);
   };
+
+const profile =
+  (verb: ProfileVerb): Verb['act'] =>
+  (args, around) =>
+    around.profile(verb, args, around);
 
 const VERBS: Readonly<Record<string, Verb>> = {
   run: {
@@ -153,6 +162,24 @@ const VERBS: Readonly<Record<string, Verb>> = {
     summary: 'Read every payload on disk and compare its checksum.',
     options: ['config', 'set'],
     act: queue('verify'),
+  },
+  convert: {
+    summary: 'Write a profile in another form: IN is read by its content, OUT written by its ending. `-` is a pipe.',
+    options: ['to', 'from', 'profile', 'type', 'labels', 'jfr-labels'],
+    operands: ['IN', 'OUT'],
+    act: profile('convert'),
+  },
+  inspect: {
+    summary: 'Say what is in a profile, whatever its form: types, totals, times, labels, top functions.',
+    options: ['from', 'profile', 'type', 'jfr-labels', 'top', 'json'],
+    operands: ['FILE'],
+    act: profile('inspect'),
+  },
+  diff: {
+    summary: 'Say what grew and shrank from profile A to B, per function. Exits 1 past --fail-over.',
+    options: ['from', 'profile', 'type', 'jfr-labels', 'top', 'min', 'fail-over', 'per-second', 'json'],
+    operands: ['A', 'B'],
+    act: profile('diff'),
   },
   version: {
     summary: 'Print the version.',

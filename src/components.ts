@@ -10,6 +10,7 @@ import frames from './processors/frames/index.ts';
 import labels from './processors/labels/index.ts';
 import memoryLimiter from './processors/memory_limiter/index.ts';
 import resource from './processors/resource/index.ts';
+import fileReceiver from './receivers/file/index.ts';
 import otlpReceiver from './receivers/otlp/index.ts';
 import pprofHttp from './receivers/pprof_http/index.ts';
 import pyroscopeReceiver from './receivers/pyroscope/index.ts';
@@ -17,6 +18,7 @@ import self from './receivers/self/index.ts';
 
 export const components: readonly Factory[] = [
   // receivers
+  fileReceiver,
   otlpReceiver,
   pprofHttp,
   pyroscopeReceiver,

@@ -1,5 +1,5 @@
 import type { Plain } from '../model/attributes.ts';
-import type { ProfileBatch, Signal } from '../model/batch.ts';
+import type { Profile, ProfileBatch, Signal } from '../model/batch.ts';
 import type { Form } from '../model/payload.ts';
 import type { Component, Consumer, Sender } from './component.ts';
 import type { Host } from './host.ts';
@@ -60,8 +60,11 @@ export interface NoteOwner<N extends Plain> extends Component {
  */
 export interface StageFactory<C = Any, N extends Plain = Any> extends Base<C> {
   readonly kind: 'stage';
-  /** What to do with a profile in a form that has no decoder: `pass` it on as it is (the default), or `drop` it. */
-  readonly undecodable?: (config: C) => 'pass' | 'drop';
+  /**
+   * Whether it is there to hide something. Then no profile leaves in a form that holds more than the stage can see (JFR: all other events):
+   * it goes on as pprof, though nothing was edited.
+   */
+  readonly hides?: (config: C) => boolean;
   /** One per pipeline, like the stage itself. */
   owner?(config: C, host: Host): NoteOwner<N>;
 }
@@ -70,6 +73,8 @@ export interface Takes {
   readonly forms: readonly Form[];
   /** Of one pprof. */
   readonly limits?: { readonly bytes: number; readonly samples: number };
+  /** Whether a profile in a form that is not among `forms` goes out as it came all the same. */
+  readonly asItCame?: (profile: Profile) => boolean;
 }
 /** Writes `send` only; the pipeline wraps it: observed → outbox (queue → retry → timeout) → send. */
 export interface ExporterFactory<C = Any, I extends Signal = Any> extends Base<C> {

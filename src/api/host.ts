@@ -1,7 +1,7 @@
 import type { Profile, Signal } from '../model/batch.ts';
 import type { Memory } from '../model/memory.ts';
 import type { OtlpAsked, OtlpReceived } from '../model/otlp.ts';
-import type { Payload } from '../model/payload.ts';
+import type { Origin, Payload } from '../model/payload.ts';
 import type { Examined, Summary } from '../model/summary.ts';
 import type { Component } from './component.ts';
 import type { Listen } from './fields.ts';
@@ -18,16 +18,17 @@ export interface Host {
   /** A port of the process. It opens at start; it outlives a reload and is shared by every protocol that names it. */
   listen(at: Listen, protocol: Protocol): Component;
   /**
-   * Looks at all of a pprof before it is acknowledged; larger ones on a worker thread.
+   * Looks at all of a profile in any form but OTLP before it is acknowledged; larger ones on a worker thread.
+   * @param origin how it came: /ingest says in its query what some forms leave open
    * @throws DecodeError what is wrong with it, or `memory_limit` with a delay where there is no room now
    */
-  examine(payload: Pick<Payload, 'encoding' | 'bytes'>, maxBytes: number): Promise<Examined>;
+  examine(payload: Pick<Payload, 'form' | 'encoding' | 'bytes'>, maxBytes: number, origin?: Origin): Promise<Examined>;
   /**
    * Makes of an OTLP request what travels inside: protobuf, profiles in the 1.10 layout, all of it checked. Larger ones on a worker thread.
    * @throws DecodeError as `examine`; unsupported_version, and what the codec says of bytes that are no request
    */
   otlp(bytes: Uint8Array, asked: OtlpAsked): Promise<OtlpReceived>;
-  /** Types, time, counts, totals; memoised per payload. Undefined for a form that cannot be read yet and for bytes that do not parse. */
+  /** Types, time, counts, totals, of several profiles in one payload all together; memoised per payload. Undefined for bytes that do not parse. */
   summary(profile: Profile): Promise<Summary | undefined>;
   /** For receivers of several signals: whether a pipeline of this one names the component now. A reload may change it. */
   wanted(signal: Signal): boolean;

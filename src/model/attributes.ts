@@ -28,6 +28,14 @@ export function keyIn(attributes: Attributes, key: string): string | undefined {
   return alias !== undefined && attributes.has(alias) ? alias : undefined;
 }
 
+/** Attributes, and what the form of a profile says beside them of its series. */
+export function withSaid(attributes: Attributes, said: ReadonlyMap<string, string>): Attributes {
+  if (said.size === 0) return attributes;
+  const all = new Map(attributes);
+  for (const [key, value] of said) if (!all.has(key)) all.set(key, value);
+  return all;
+}
+
 /** A value as label text, bytes as base64, lists and maps as JSON; undefined for null, so that it is left out rather than written as "null". */
 export function labelText(value: Plain | undefined): string | undefined {
   if (value === undefined || value === null) return undefined;

@@ -37,6 +37,10 @@ export interface Payload {
 export interface Origin {
   /** `ingest`, `push`, or the type of the receiver. */
   readonly door: string;
+  /** The payload is another than the one that came: what the query and the parts say of it is done. */
+  readonly converted?: true;
+  /** When the profile was made, unix milliseconds, as far as what brought it knows: for those that do not say it themselves. */
+  readonly timeMs?: number;
   /** Raw query string as received, without `?`. */
   readonly query?: string;
   /** Content type of the request when it, not the query, told the form (`binary/octet-stream+tree`). */
@@ -45,6 +49,11 @@ export interface Origin {
   readonly parts?: Readonly<Record<string, Uint8Array>>;
   /** Id that the sender gave this profile (push.v1 RawSample.ID). */
   readonly sampleId?: string;
+}
+
+/** The origin of what was made of a payload: the other parts went into it. */
+export function convertedOf({ parts: _parts, ...origin }: Origin): Origin {
+  return { ...origin, converted: true };
 }
 
 const ENDINGS: Record<Form, string> = {
@@ -62,6 +71,8 @@ const ENDINGS: Record<Form, string> = {
   legacy: '.legacy.prof',
 };
 const COMPRESSION: Record<Encoding, string> = { identity: '', gzip: '.gz', zstd: '.zst' };
+
+export const FORMS = Object.keys(ENDINGS) as readonly Form[];
 
 /** How a file of this form is called at its end: `.pb.gz`. */
 export const endingOf = (form: Form, encoding: Encoding): string => `${ENDINGS[form]}${COMPRESSION[encoding]}`;

@@ -55,7 +55,7 @@ export function createHost(
     clock: world.clock,
     memory: world.memory,
     listen: (at, protocol) => world.ports.bind(`${kind} ${id}`, at, protocol),
-    examine: (payload, maxBytes) => world.examiner.examine(payload, maxBytes),
+    examine: (payload, maxBytes, origin) => world.examiner.examine(payload, maxBytes, origin),
     summary: profile => world.examiner.summary(profile),
     otlp: (bytes, asked) => world.examiner.otlp(bytes, asked),
     wanted: () => true,

@@ -8,7 +8,7 @@ const COLON = 0x3a;
 const OPEN = { object: 0x7b, list: 0x5b } as const;
 const CLOSE = { object: 0x7d, list: 0x5d } as const;
 const SPACE = 0x20;
-/** Objects and arrays inside each other. The attribute values of OTLP, which may lie 64 deep, take four each; stacks of V8 two per frame. */
+/** Objects and arrays inside each other. The attribute values of OTLP, which may lie 64 deep, take four each. */
 const MAX_JSON_DEPTH = 512;
 /** More digits than any number in a request needs; a longer one would cost time to convert. */
 const MAX_NUMBER_LENGTH = 400;
@@ -25,11 +25,16 @@ export const badJson = (message: string, at: number) => new DecodeError('bad_jso
  */
 export class JsonCursor {
   readonly #bytes: Buffer;
+  readonly #maxDepth: number;
   #at = 0;
   #depth = 0;
 
-  /** @throws DecodeError bad_json where it begins with a byte order mark or is empty, bad_string where it is not UTF-8 */
-  constructor(text: Uint8Array) {
+  /**
+   * @param maxDepth objects and arrays inside each other; each takes some frames of the reader's own stack
+   * @throws DecodeError bad_json where it begins with a byte order mark or is empty, bad_string where it is not UTF-8
+   */
+  constructor(text: Uint8Array, maxDepth = MAX_JSON_DEPTH) {
+    this.#maxDepth = maxDepth;
     this.#bytes = Buffer.from(text.buffer, text.byteOffset, text.length);
     if (text.length === 0) throw new DecodeError('bad_json', 'the body is empty');
     if (text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf)
@@ -158,8 +163,8 @@ export class JsonCursor {
 
   #enclosed(kind: keyof typeof OPEN, read: () => void): void {
     this.#take(OPEN[kind], kind === 'object' ? 'an object' : 'an array');
-    if (++this.#depth > MAX_JSON_DEPTH)
-      throw new DecodeError('too_deep', `JSON lies more than ${MAX_JSON_DEPTH} deep inside itself`);
+    if (++this.#depth > this.#maxDepth)
+      throw new DecodeError('too_deep', `JSON lies more than ${this.#maxDepth} deep inside itself`);
     if (this.#peek() === CLOSE[kind]) this.#at++;
     else
       for (;;) {

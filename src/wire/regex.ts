@@ -36,6 +36,13 @@ export class Regex {
     return this.#regex.test(text);
   }
 
+  /** Its groups in the first match, from 1; undefined stands for those that took no part, and for all of them where nothing matches. */
+  groups(text: string): readonly (string | undefined)[] | undefined {
+    const matcher = this.#regex.matcher(text);
+    if (!matcher.find()) return undefined;
+    return Array.from({ length: this.#regex.groupCount() }, (_, at) => matcher.group(at + 1) ?? undefined);
+  }
+
   /**
    * Replaces every match, as Go's ReplaceAllString: $1, ${1}, $name and ${name} are groups, $$ is $. A name is as long as it can be:
    * $1x is the group 1x. Groups that took no part are empty.

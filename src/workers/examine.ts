@@ -2,17 +2,22 @@
 import type { Profile } from '../model/batch.ts';
 import type { Memory } from '../model/memory.ts';
 import type { OtlpAsked, OtlpReceived } from '../model/otlp.ts';
-import type { Payload } from '../model/payload.ts';
+import type { Origin, Payload } from '../model/payload.ts';
 import type { Examined, Summary } from '../model/summary.ts';
+import { examineProfile } from '../wire/convert/examine.ts';
+import type { About } from '../wire/convert/read.ts';
 import { DecodeError } from '../wire/decode-error.ts';
 import { inflatedSize, MAX_INFLATED_BYTES } from '../wire/gzip.ts';
 import { receiveOtlp } from '../wire/otlp/receive.ts';
-import { examinePprof } from '../wire/pprof/payload.ts';
 import type { Pool } from './pool.ts';
 import type { TaskInput, TaskOutput } from './tasks.ts';
 
-/** Bytes, as received, up to which a profile is looked at on the main thread: about 0.7 ms, of which handing over would save most. */
+/** Bytes, as received, up to which a pprof or OTLP is looked at on the main thread: about 0.7 ms, of which handing over would save most. */
 const INLINE_BYTES = 32 * 1024;
+/** The same for forms that must be decoded to be checked. */
+const INLINE_DECODED_BYTES = 4 * 1024;
+/** What decoding takes beside the text, as a multiple of it. */
+const DECODED_GROWTH = 4;
 /** The least that is reserved for an inflated profile, bytes. */
 const LEAST_ROOM_BYTES = 64 * 1024;
 /** What reading JSON takes beside the text, as a multiple of it: objects, then protobuf. */
@@ -20,7 +25,7 @@ const JSON_GROWTH = 4;
 /** How long a sender should wait when all threads are busy, ms. */
 const RETRY_AFTER_MS = 1000;
 
-type Encoded = Pick<Payload, 'encoding' | 'bytes'>;
+type Encoded = Pick<Payload, 'form' | 'encoding' | 'bytes'>;
 
 export class Examiner {
   readonly #pool: Pool;
@@ -38,19 +43,17 @@ export class Examiner {
    * Checks a profile that is not acknowledged yet.
    * @throws DecodeError what is wrong with it, or memory_limit where there is no room now
    */
-  examine(payload: Encoded, maxBytes: number): Promise<Examined> {
-    if (payload.bytes.length <= INLINE_BYTES) return examinePprof(payload, maxBytes, { room: this.#memory });
-    return this.#pprofOnThread(payload, maxBytes, false);
+  examine(payload: Encoded, maxBytes: number, origin?: Origin): Promise<Examined> {
+    return this.#look(payload, maxBytes, { origin }, false);
   }
 
-  /** What an acknowledged profile says; undefined for a form that has no decoder and for bytes that do not parse. Never refused. */
-  summary({ payload, part }: Pick<Profile, 'payload' | 'part'>): Promise<Summary | undefined> {
+  /** What an acknowledged profile says, of several in one payload all together; undefined for bytes that do not parse. Never refused. */
+  summary({ payload, part, origin }: Pick<Profile, 'payload' | 'part' | 'origin'>): Promise<Summary | undefined> {
     if (payload.summaries) return Promise.resolve(payload.summaries[part]);
     if (payload.form === 'otlp') return this.#summariesOf(payload).then(all => all?.[part]);
-    if (payload.form !== 'pprof') return Promise.resolve(undefined);
     let summary = this.#summaries.get(payload);
     if (!summary) {
-      summary = this.#summarize(payload);
+      summary = this.#summarize(payload, origin);
       this.#summaries.set(payload, summary);
     }
     return summary;
@@ -66,13 +69,9 @@ export class Examiner {
     return await this.#onThread('otlp', { bytes, asked }, room, false);
   }
 
-  async #summarize(payload: Payload): Promise<Summary | undefined> {
-    const inline = payload.bytes.length <= INLINE_BYTES;
+  async #summarize(payload: Payload, origin: Origin | undefined): Promise<Summary | undefined> {
     try {
-      const examined = inline
-        ? await examinePprof(payload, MAX_INFLATED_BYTES, { room: this.#memory, must: true })
-        : await this.#pprofOnThread(payload, MAX_INFLATED_BYTES, true);
-      return examined.summary;
+      return (await this.#look(payload, MAX_INFLATED_BYTES, { origin }, true)).summary;
     } catch (error) {
       if (error instanceof DecodeError) return undefined;
       throw error;
@@ -100,10 +99,15 @@ export class Examiner {
     return summaries;
   }
 
-  #pprofOnThread({ encoding, bytes }: Encoded, maxBytes: number, must: boolean): Promise<Examined> {
+  #look(payload: Encoded, maxBytes: number, about: About, must: boolean): Promise<Examined> {
+    const { form, encoding, bytes } = payload;
+    const isScanned = form === 'pprof';
+    if (bytes.length <= (isScanned ? INLINE_BYTES : INLINE_DECODED_BYTES))
+      return examineProfile(payload, maxBytes, about, { room: this.#memory, must });
     // Counted as what it says it is. Who lies takes more, but no more at a time than there are threads.
-    const room = Math.min(maxBytes, Math.max(LEAST_ROOM_BYTES, inflatedSize(bytes, encoding)));
-    return this.#onThread('examine', { encoding, bytes, maxBytes }, room, must);
+    const inflated = Math.min(maxBytes, Math.max(LEAST_ROOM_BYTES, inflatedSize(bytes, encoding)));
+    const room = isScanned ? inflated : inflated * DECODED_GROWTH;
+    return this.#onThread('examine', { form, encoding, bytes, maxBytes, about }, room, must);
   }
 
   async #onThread<K extends 'examine' | 'otlp'>(

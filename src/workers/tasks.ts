@@ -1,18 +1,21 @@
 import type { OtlpAsked, OtlpReceived } from '../model/otlp.ts';
-import type { Encoding } from '../model/payload.ts';
+import type { Encoding, Form } from '../model/payload.ts';
 import type { Examined } from '../model/summary.ts';
+import { examineProfile } from '../wire/convert/examine.ts';
+import type { About } from '../wire/convert/read.ts';
 import { DecodeError } from '../wire/decode-error.ts';
 import { receiveOtlp } from '../wire/otlp/receive.ts';
-import { examinePprof } from '../wire/pprof/payload.ts';
 import { convert } from './convert.ts';
 import { prepareStages, runStages } from './stages/run.ts';
 import type { StageGroup, StageReport, StageTask } from './stages/task.ts';
 
 export interface ExamineTask {
+  readonly form: Form;
   readonly encoding: Encoding;
   readonly bytes: Uint8Array;
   /** What it may inflate to. */
   readonly maxBytes: number;
+  readonly about: About;
 }
 type Unsound = { readonly kind: 'unsound'; readonly reason: string; readonly message: string };
 export type ExamineReport = ({ readonly kind: 'sound' } & Examined) | Unsound;
@@ -24,10 +27,10 @@ export type OtlpReport = ({ readonly kind: 'sound' } & OtlpReceived) | Unsound;
 
 /** The task table: work on payload bytes, by name. Pure: bytes in shared memory and plain values in, plain values out. */
 export const tasks = {
-  /** Inflates a pprof and looks at all of it. */
-  async examine({ encoding, bytes, maxBytes }: ExamineTask): Promise<ExamineReport> {
+  /** Inflates a profile of any form but OTLP and looks at all of it. */
+  async examine({ form, encoding, bytes, maxBytes, about }: ExamineTask): Promise<ExamineReport> {
     try {
-      return { kind: 'sound', ...(await examinePprof({ encoding, bytes }, maxBytes, { worker: true })) };
+      return { kind: 'sound', ...(await examineProfile({ form, encoding, bytes }, maxBytes, about, { worker: true })) };
     } catch (error) {
       return unsound(error);
     }

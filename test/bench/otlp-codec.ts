@@ -1,7 +1,7 @@
 // npm run bench:otlp-codec: what is done to OTLP bytes, on one thread, beside protobufjs and a copy. µs of CPU per call.
 import type { Attributes, Plain } from '../../src/model/attributes.ts';
-import { otlpToPprof } from '../../src/wire/convert/otlp-to-pprof.ts';
-import { pprofToOtlp } from '../../src/wire/convert/pprof-to-otlp.ts';
+import { toOtlp } from '../../src/wire/convert/to-otlp.ts';
+import { toPprof } from '../../src/wire/convert/to-pprof.ts';
 import { decodeOtlp, partsOf } from '../../src/wire/otlp/decode.ts';
 import { encodeOtlp } from '../../src/wire/otlp/encode.ts';
 import { examineOtlp } from '../../src/wire/otlp/examine.ts';
@@ -44,8 +44,8 @@ function works(raw: Uint8Array): Record<string, () => void> {
     attributes: skeletonOf(raw).parts[part]!.attributes,
     columns: decodeOtlp(raw, part),
   }));
-  const pprofs = decoded.flatMap((_part, at) => otlpToPprof(raw, at).profiles);
-  const sources = pprofs.map(pprof => ({ attributes: EMPTY, raw: pprof, receivedMs: 0 }));
+  const pprofs = decoded.flatMap((_part, at) => toPprof('otlp', raw, { part: at }).profiles);
+  const sources = pprofs.map(raw => ({ attributes: EMPTY, form: 'pprof' as const, raw, about: { receivedMs: 0 } }));
   const proto = requestByProtobufjs.decode(raw);
   const json = Buffer.concat(toJson(raw, 'profiles'));
   return {
@@ -68,9 +68,9 @@ function works(raw: Uint8Array): Record<string, () => void> {
     'merge 2': () => mergeOtlp([raw, raw]),
     'merge 10': () => mergeOtlp(Array.from({ length: 10 }, () => raw)),
     'OTLP to pprof': () => {
-      for (let part = 0; part < decoded.length; part++) otlpToPprof(raw, part);
+      for (let part = 0; part < decoded.length; part++) toPprof('otlp', raw, { part });
     },
-    'pprof to OTLP': () => pprofToOtlp(sources),
+    'pprof to OTLP': () => toOtlp(sources),
     'JSON read': () => fromJson(json, 'profiles'),
     'JSON write': () => toJson(raw, 'profiles'),
     'protobufjs decode': () => requestByProtobufjs.decode(raw),

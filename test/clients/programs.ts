@@ -6,11 +6,14 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const here = import.meta.dirname;
-const cache = resolve(here, '../../node_modules/.cache/flamegate-clients');
+/** What is built or fetched for clients stays here between runs. */
+export const cache = resolve(here, '../../node_modules/.cache/flamegate-clients');
 
 export interface Command {
   readonly file: string;
   readonly args: readonly string[];
+  /** Added to ours. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Client {
@@ -84,10 +87,10 @@ export class RunningClient {
   readonly #exited: Promise<number | null>;
   #said = '';
 
-  constructor(name: string, { file, args }: Command, server: string) {
+  constructor(name: string, { file, args, env }: Command, server: string) {
     this.name = name;
     this.#child = spawn(file, args, {
-      env: { ...process.env, CLIENT_APP: `shop.${name}`, CLIENT_SERVER: server },
+      env: { ...process.env, CLIENT_APP: `shop.${name}`, CLIENT_SERVER: server, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     for (const stream of [this.#child.stdout!, this.#child.stderr!])

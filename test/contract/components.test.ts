@@ -22,10 +22,10 @@ import type {
 import { BatchId } from '../../src/api/index.ts';
 import { components } from '../../src/components.ts';
 import { systemClock } from '../../src/telemetry/clock.ts';
+import { examineProfile } from '../../src/wire/convert/examine.ts';
 import { receiveOtlp } from '../../src/wire/otlp/receive.ts';
 import { decodePprof } from '../../src/wire/pprof/decode.ts';
 import { encodePprof } from '../../src/wire/pprof/encode.ts';
-import { examinePprof } from '../../src/wire/pprof/payload.ts';
 import { scanPprof } from '../../src/wire/pprof/scan.ts';
 import { SlabPool } from '../../src/workers/slabs.ts';
 import { numbered } from '../kit/pprof.ts';
@@ -80,7 +80,7 @@ function bench(): Bench {
           },
         };
       },
-      examine: examinePprof,
+      examine: (payload, maxBytes, origin) => examineProfile(payload, maxBytes, { origin }),
       otlp: async (bytes, asked) => receiveOtlp(bytes, asked),
       summary: async () => undefined,
       wanted: () => true,

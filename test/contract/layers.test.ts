@@ -18,6 +18,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   pipeline: ['api', 'model', 'telemetry', 'workers', 'config/plan.ts'],
   ui: ['api', 'net', 'pipeline/status.ts', 'pipeline/outbox/operations.ts'],
   queue: ['api', 'model', 'net', 'config', 'pipeline'],
+  convert: ['api', 'model', 'wire'],
   ...Object.fromEntries(ROOMS.map(room => [room, COMPONENT])),
 };
 /** Files directly in src assemble the process and may import everything. */

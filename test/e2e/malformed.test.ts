@@ -10,6 +10,13 @@ import { FakeStore } from '../kit/store.ts';
 /** Refused instead of rewritten: bytes are forwarded as they came, and stores refuse invalid UTF-8. */
 const BAD_STRING = 'string-not-utf8.pb';
 
+/** By format of the list: what says at /ingest what the body is. Only that door takes more than pprof. */
+const INGEST_QUERIES: Readonly<Record<string, string>> = {
+  folded: 'name=app',
+  jfr: 'name=app&format=jfr',
+  speedscope: 'name=app&format=speedscope',
+};
+
 interface Door {
   readonly name: string;
   readonly protocol: string;
@@ -21,6 +28,7 @@ interface Door {
 let gateway: Gateway;
 let store: FakeStore;
 let doors: Door[];
+let pyroscopeUrl: string;
 
 before(async () => {
   store = await new FakeStore().start();
@@ -30,8 +38,7 @@ before(async () => {
     exporters: { pyroscope: { endpoint: store.url } },
     service: { pipelines: { profiles: { receivers: ['pyroscope', 'pprof_http'], exporters: ['pyroscope'] } } },
   });
-  const post = (url: string, body: Buffer, type: string) =>
-    fetch(url, { method: 'POST', body: new Uint8Array(body), headers: { 'content-type': type } });
+  pyroscopeUrl = `http://127.0.0.1:${pyroscope}`;
   doors = [
     {
       name: '/ingest',
@@ -67,6 +74,9 @@ after(async () => {
 
 const entries = malformed('pprof', 'any');
 
+const post = (url: string, body: Buffer, type: string) =>
+  fetch(url, { method: 'POST', body: new Uint8Array(body), headers: { 'content-type': type } });
+
 function due({ file, expect }: Malformed): { status: number; reason: string | undefined } {
   return file === BAD_STRING ? { status: 400, reason: 'bad_string' } : { status: expect.status, reason: expect.reason };
 }
@@ -100,6 +110,28 @@ for (const entry of entries) {
       await store.until(() => store.deliveries.length > known, 'sound profile');
       assert.equal(store.deliveries.length, earlier + (forwarded ? 2 : 1), `${door.name}: nothing else was forwarded`);
     }
+  });
+}
+
+for (const entry of malformed(...Object.keys(INGEST_QUERIES))) {
+  test(`${entry.file}: ${entry.what}`, async () => {
+    const { status, reason, forwarded } = entry.expect;
+    const url = `${pyroscopeUrl}/ingest?${INGEST_QUERIES[entry.format]}`;
+    const metric = `flamegate_rejected_requests_total{id="pyroscope",protocol="ingest",reason="${reason}"}`;
+    const before = reason ? await gateway.metric(metric) : 0;
+    const earlier = store.deliveries.length;
+    const answer = await post(url, entry.bytes, 'application/octet-stream');
+    const text = await answer.text();
+    assert.equal(answer.status, status === 400 ? 422 : status, text);
+    if (reason) assert.equal((await gateway.metric(metric)) - before, 1, metric);
+    if (forwarded) {
+      await store.until(() => store.deliveries.length > earlier, `${entry.file} at the store`);
+      assert.ok(store.deliveries[earlier]!.body.equals(entry.bytes), 'as it came');
+    }
+    const known = store.deliveries.length;
+    assert.ok((await doors[0]!.send(numbered(7))).ok, 'a sound profile afterwards');
+    await store.until(() => store.deliveries.length > known, 'sound profile');
+    assert.equal(store.deliveries.length, earlier + (forwarded ? 2 : 1), 'nothing else was forwarded');
   });
 }
 

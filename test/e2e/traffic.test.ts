@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { type Arrival, arrivalsIn, partsOf, seriesOf } from '../kit/arrival.ts';
 import { type PprofFacts, type PushFacts, type Recording, recordings, replayHeaders } from '../kit/corpus.ts';
 import { freePort, Gateway } from '../kit/gateway.ts';
-import { pushed } from '../kit/pprof.ts';
+import { labelTexts, pushed } from '../kit/pprof.ts';
 import { FakeStore } from '../kit/store.ts';
 
 const PUSH = '/push.v1.PusherService/Push';
@@ -46,9 +46,56 @@ const factsIn = (arrivals: readonly Arrival[]) =>
   arrivals.map(({ sampleTypes, sums, sampleCount }) => [sampleTypes, sums, sampleCount]);
 const labelsIn = (arrivals: readonly Arrival[]) => arrivals.map(({ service, labels }) => [service, labels]);
 
+/** Nanoseconds that an execution sample stands for: all recordings were made with 100 a second. */
+const PERIOD = 10_000_000n;
+interface JfrFacts {
+  readonly sums: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly spanIds?: readonly string[];
+}
+/** What Pyroscope makes of each kind of event: its name, and the sums by the event's count and fields (specs of jfr-parser). */
+const JFR_KINDS: Readonly<Record<string, (of: Readonly<Record<string, number>>) => [string, ...bigint[]]>> = {
+  'jdk.ExecutionSample': ({ count }) => ['process_cpu', BigInt(count!) * PERIOD],
+  'jdk.ObjectAllocationInNewTLAB': ({ count, tlabSize }) => ['memory', BigInt(count!), BigInt(tlabSize!)],
+  'jdk.JavaMonitorEnter': ({ count, durationNanos }) => ['mutex', BigInt(count!), BigInt(durationNanos!)],
+  'jdk.ThreadPark': ({ count, durationNanos }) => ['block', BigInt(count!), BigInt(durationNanos!)],
+  'profiler.LiveObject': ({ count }) => ['memory', BigInt(count!)],
+  'profiler.WallClockSample': ({ samples }) => ['wall', BigInt(samples!) * PERIOD],
+};
+function jfrOracle({ parts }: Recording): string[] {
+  const { sums } = parts.find(({ format }) => format === 'jfr')!.facts as unknown as JfrFacts;
+  return Object.entries(sums)
+    .map(([event, of]) => JFR_KINDS[event]!(of).join(' '))
+    .sort();
+}
+
 /** The profiles of a push as its sender encoded them. */
 function rawProfiles({ body, headers }: { body: Buffer; headers: Record<string, string> }): Buffer[] {
   return pushed(headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).map(({ rawProfile }) => rawProfile);
+}
+
+/** JFR at the store of push.v1: the profiles that a Pyroscope server makes of it. */
+async function arrivedAsPprof(recording: Recording, from: number): Promise<void> {
+  const wanted = jfrOracle(recording);
+  // Of wall clock samples those of running threads are cpu too; how many, the list does not say.
+  const isWall = wanted.some(one => one.startsWith('wall'));
+  const count = wanted.length + (isWall ? 1 : 0);
+  await push.until(() => push.deliveries.length >= from + count, 'all kinds of profile by push');
+  const deliveries = push.deliveries.slice(from);
+  const arrived = deliveries.flatMap(arrivalsIn);
+  const said = arrived.map(({ name, sums }) => [name, ...sums].join(' ')).sort();
+  assert.deepEqual(isWall ? said.filter(one => !one.startsWith('process_cpu')) : said, wanted);
+  const { app, labels } = seriesOf(recording.seriesName!);
+  for (const [at, { pushed: series }] of deliveries.entries()) {
+    assert.equal(deliveries[at]!.path, PUSH);
+    assert.equal(arrived[at]!.service, app);
+    for (const [key, value] of Object.entries(labels)) assert.equal(arrived[at]!.labels[key], value, key);
+    for (const { labels } of series) assert.equal(labels.get('pyroscope_spy'), 'javaspy');
+  }
+  const spans = new Set(
+    deliveries.flatMap(({ pushed: series }) => series.flatMap(({ rawProfile }) => labelTexts(rawProfile, 'span_id'))),
+  );
+  const { spanIds } = recording.parts.find(({ format }) => format === 'jfr')!.facts as unknown as JfrFacts;
+  assert.deepEqual([...spans].sort(), [...(spanIds ?? [])].sort());
 }
 
 test('there is traffic of both doors, in every form that has a part', () => {
@@ -103,7 +150,7 @@ for (const recording of requests) {
       );
     }
     if (!isPprof) {
-      assert.equal(other[0]!.path, '/ingest', 'what push.v1 cannot carry goes by /ingest');
+      await arrivedAsPprof(recording, counts[1]!);
       return;
     }
 

@@ -19,7 +19,7 @@ message RawSample { bytes raw_profile = 1; string ID = 2; }`);
 
 interface Decoded {
   sampleType: { type: unknown; unit: unknown }[];
-  sample: { value: unknown[] }[];
+  sample: { value: unknown[]; label: { key: unknown; str: unknown }[] }[];
   function: { name: unknown }[];
   location: unknown[];
   stringTable: string[];
@@ -33,10 +33,21 @@ export interface Facts {
   readonly functions: string[];
 }
 
+function decoded(bytes: Uint8Array): Decoded {
+  const raw = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : Buffer.from(bytes);
+  return root.lookupType('Profile').decode(raw) as unknown as Decoded;
+}
+
+/** Texts of a label, of each sample that has it. */
+export function labelTexts(bytes: Uint8Array, key: string): string[] {
+  const { sample, stringTable } = decoded(bytes);
+  const text = (index: unknown) => stringTable[Number(String(index))] ?? '';
+  return sample.flatMap(({ label }) => label.filter(one => text(one.key) === key).map(({ str }) => text(str)));
+}
+
 /** Sample types, exact sums per type, counts. Gzip is undone. */
 export function factsOf(bytes: Uint8Array): Facts {
-  const raw = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : Buffer.from(bytes);
-  const profile = root.lookupType('Profile').decode(raw) as unknown as Decoded;
+  const profile = decoded(bytes);
   const text = (index: unknown) => profile.stringTable[Number(String(index))] ?? '';
   return {
     sampleTypes: profile.sampleType.map(({ type, unit }) => ({ type: text(type), unit: text(unit) })),

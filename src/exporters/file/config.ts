@@ -11,10 +11,10 @@ export const Config = z.strictObject({
       'File name without its ending. `{key}` is an attribute of the profile, or `time`, `seq`, `tenant`; no value can leave the folder.',
     ),
   format: z
-    .enum(['pprof', 'otlp', 'otlp_json'])
+    .enum(['pprof', 'otlp', 'otlp_json', 'folded', 'speedscope'])
     .optional()
     .describe(
-      'Form in which pprof and OTLP profiles are written; `otlp_json` is one line per request. Unset writes each as it came; other forms always are.',
+      'Form in which profiles are written, whatever they came as; `otlp_json` is one line per request, `folded` one file per sample type (`{__type__}` in `name`). Unset writes each as it came.',
     ),
   max_files: z.int().min(1).default(1000).describe('Files to keep; the oldest goes first.'),
   max_bytes: fields.bytes().prefault('256MiB').describe('Bytes to keep; the oldest file goes first.'),

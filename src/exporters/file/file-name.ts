@@ -1,5 +1,6 @@
 import type { Profile, ProfileBatch } from '../../api/index.ts';
 import { keyIn, labelText } from '../../model/attributes.ts';
+import { endingOf, FORMS } from '../../model/payload.ts';
 
 /** Longest substituted value, bytes. */
 const MAX_VALUE_BYTES = 100;
@@ -11,7 +12,8 @@ const MAX_NAME_BYTES = 235;
 const FIELD = /\{([^{}]+)\}/g;
 const UNSAFE = /[/\\\p{Cc}\p{Cf}\p{Zl}\p{Zp}:*?"<>|]+/gu;
 
-const ANY_ENDING = String.raw`\.(?:pb|otlp|otlp\.jsonl|jfr|folded|lines|tree|trie|speedscope\.json)(?:\.gz|\.zst)?`;
+const ENDINGS = [...FORMS.map(form => endingOf(form, 'identity')), '.otlp.jsonl'];
+const ANY_ENDING = `(?:${ENDINGS.map(RegExp.escape).join('|')})(?:\\.gz|\\.zst)?`;
 
 /**
  * `template` with its fields filled in. No separator, control character or leading dot survives, so it names a file in the

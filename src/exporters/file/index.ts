@@ -1,10 +1,16 @@
 import { exporter } from '../../api/index.ts';
+import { FORMS } from '../../model/payload.ts';
 import { Config } from './config.ts';
 import { FileExporter } from './exporter.ts';
 
-const AS_THEY_COME = ['jfr', 'groups', 'lines', 'tree', 'trie', 'speedscope'] as const;
-const BOTH = ['pprof', 'otlp'] as const;
-const FORMS = { pprof: 'pprof', otlp: 'otlp', otlp_json: 'otlp' } as const;
+/** `groups` is folded text in which each line ends in its count. */
+const WRITTEN = {
+  pprof: 'pprof',
+  otlp: 'otlp',
+  otlp_json: 'otlp',
+  folded: 'groups',
+  speedscope: 'speedscope',
+} as const;
 
 export default exporter({
   type: 'file',
@@ -13,6 +19,6 @@ export default exporter({
   home: import.meta.url,
   config: Config,
   accepts: ['profiles'],
-  takes: ({ format }) => ({ forms: [...AS_THEY_COME, ...(format === undefined ? BOTH : [FORMS[format]])] }),
+  takes: ({ format }) => ({ forms: format === undefined ? FORMS : [WRITTEN[format]] }),
   create: (config, host) => new FileExporter(config, host),
 });

@@ -7,7 +7,7 @@ export const Config = z.strictObject({
     .enum(['auto', 'push', 'ingest'])
     .default('auto')
     .describe(
-      'Door of the store. `auto`: the one that a profile came in by, while that loses nothing; push.v1 for all others.',
+      'Door of the store. `auto`: the one that a profile came in by, while that loses nothing; push.v1 for all others. `push`: push.v1, JFR and all other forms as pprof.',
     ),
   compression: z
     .enum(['gzip', 'none'])

@@ -1,6 +1,9 @@
 // Which door of the store a profile goes by, and what must be said there.
-import type { Attributes, Profile, Summary } from '../../api/index.ts';
+import type { Attributes, Form, Profile, Summary } from '../../api/index.ts';
+import { inflatedSize } from '../../wire/gzip.ts';
 import { IngestQuery, renameQuery } from '../../wire/pyroscope/ingest.ts';
+import { parseName } from '../../wire/pyroscope/name.ts';
+import { rawTypeOf, suffixOf } from '../../wire/pyroscope/raw-type.ts';
 import type { Config } from './config.ts';
 import { nameAfter, nameOf } from './series.ts';
 
@@ -32,9 +35,42 @@ async function needsIngest(
   return query.saysFrom || startNs > 0n;
 }
 
+/** Forms that /ingest reads beside pprof. */
+const INGEST_FORMS: ReadonlySet<Form> = new Set(['jfr', 'groups', 'lines', 'tree', 'trie', 'speedscope']);
+
 /**
- * The door for one profile under `protocol`. A form that push.v1 cannot carry goes by /ingest under any setting; labels that the
- * syntax of `name` cannot say go by push, and so does a `__name__` that somebody gave to a profile of /ingest, which has no word for it.
+ * Whether a profile in another form than pprof can go by the store's /ingest as it came by ours: where push.v1 is not asked for, the store
+ * reads it, and `name` can say its labels. All others are made pprof first.
+ */
+export function goesAsItCame(
+  { protocol, max_profile_size }: Pick<Config, 'protocol' | 'max_profile_size'>,
+  { origin, payload, attributes }: Profile,
+): boolean {
+  const { form, encoding, bytes } = payload;
+  if (protocol === 'push' || origin?.door !== 'ingest' || origin.query === undefined || origin.converted) return false;
+  if (!INGEST_FORMS.has(form)) return false;
+  // Of a form with parts the store undoes gzip, within its limit on profiles; of a bare body it does not.
+  if (encoding !== 'identity' && (form !== 'jfr' || !origin.parts)) return false;
+  if (inflatedSize(bytes, encoding) > max_profile_size) return false;
+  // A form that has no name for it here would lose what a processor set.
+  if (protocol === 'auto' && attributes.has('__name__')) return false;
+  return ingestName(origin.query, attributes, form) !== undefined;
+}
+
+/** The query with which a profile of /ingest goes on; undefined where its name cannot say the labels, or the store would not know its type. */
+function ingestName(query: string, attributes: Attributes, form: Form): string | undefined {
+  const { name } = new IngestQuery(query);
+  const after = nameAfter(name, attributes, suffixOf(name.app, form));
+  if (after === 'same') return needsType(form) && !rawTypeOf(name.app).raw ? undefined : query;
+  if (after === undefined || (needsType(form) && !rawTypeOf(parseName(after).app).raw)) return undefined;
+  return renameQuery(query, after);
+}
+
+const needsType = (form: Form): boolean => form !== 'pprof' && form !== 'jfr';
+
+/**
+ * The door for one profile under `protocol`. Labels that the syntax of `name` cannot say go by push, and so does a `__name__` that somebody
+ * gave to a profile of /ingest, and what was made pprof of another form: that door has no word for what the form said of the series.
  */
 export async function doorFor(
   { protocol }: Pick<Config, 'protocol'>,
@@ -42,18 +78,17 @@ export async function doorFor(
   summary: () => Promise<Summary | undefined>,
 ): Promise<Door> {
   const { origin, payload, attributes } = profile;
-  const isPprof = payload.form === 'pprof';
-  if (origin?.door === 'ingest' && origin.query !== undefined) {
-    const query = new IngestQuery(origin.query);
+  const { form } = payload;
+  const isPprof = form === 'pprof';
+  if (origin?.door === 'ingest' && origin.query !== undefined && !origin.converted) {
     const wantsPush = protocol === 'push' || (protocol === 'auto' && attributes.has('__name__'));
-    if (isPprof && wantsPush && !(await needsIngest(query, profile, summary))) return PUSH;
-    const name = nameAfter(query.name, attributes);
-    if (name === 'same') return { kind: 'ingest', query: origin.query };
-    if (name !== undefined) return { kind: 'ingest', query: renameQuery(origin.query, name) };
-    return isPprof ? PUSH : none(payload.form, 'its labels cannot be written in the name of /ingest');
+    if (isPprof && wantsPush && !(await needsIngest(new IngestQuery(origin.query), profile, summary))) return PUSH;
+    const query = ingestName(origin.query, attributes, form);
+    if (query !== undefined) return { kind: 'ingest', query };
+    return isPprof ? PUSH : none(form, 'its labels cannot be written in the name of /ingest');
   }
-  if (!isPprof) return none(payload.form, 'it did not come by /ingest');
-  return protocol === 'ingest' ? await ingestDoor(attributes, summary) : PUSH;
+  if (!isPprof) return none(form, 'it did not come by /ingest');
+  return protocol === 'ingest' && !origin?.converted ? await ingestDoor(attributes, summary) : PUSH;
 }
 
 /** /ingest for a pprof that was not born there. */

@@ -1,5 +1,6 @@
 import { exporter } from '../../api/index.ts';
 import { Config } from './config.ts';
+import { goesAsItCame } from './door.ts';
 import { PyroscopeExporter } from './exporter.ts';
 
 export default exporter({
@@ -9,10 +10,10 @@ export default exporter({
   home: import.meta.url,
   config: Config,
   accepts: ['profiles'],
-  // What Pyroscope's own doors brought goes out as it came.
-  takes: ({ max_profile_size, max_samples }) => ({
-    forms: ['pprof', 'jfr', 'groups', 'lines', 'tree', 'trie', 'speedscope'],
-    limits: { bytes: max_profile_size, samples: max_samples },
+  takes: config => ({
+    forms: ['pprof'],
+    limits: { bytes: config.max_profile_size, samples: config.max_samples },
+    asItCame: profile => goesAsItCame(config, profile),
   }),
   create: (config, host) => new PyroscopeExporter(config, host),
 });

@@ -13,9 +13,11 @@ const isReserved = (key: string): boolean => key.startsWith('__') && key !== SES
 
 /**
  * The new `name` of a profile that came by /ingest; 'same' where no label changed, so that the received text stays byte for byte;
- * undefined when the syntax cannot say it. A `service_name` beside the application stays beside it, else the application is the service.
+ * undefined when the syntax cannot say it. `suffix` is the type behind the application in forms that have none of their own.
+ * A `service_name` beside the application stays beside it, else the application is the service.
  */
-export function nameAfter(received: SeriesName, attributes: Attributes): string | undefined | 'same' {
+export function nameAfter(written: SeriesName, attributes: Attributes, suffix = ''): string | undefined | 'same' {
+  const received = suffix === '' ? written : { ...written, app: written.app.slice(0, -suffix.length) };
   const serviceKey = keyIn(attributes, 'service_name');
   const service = labelText(serviceKey === undefined ? undefined : attributes.get(serviceKey)) ?? '';
   const explicit = received.labels.get('service_name') ?? '';
@@ -25,7 +27,7 @@ export function nameAfter(received: SeriesName, attributes: Attributes): string 
   for (const [key, value] of received.labels) if (isReserved(key)) labels.set(key, value);
   addLabels(labels, attributes, serviceKey);
   if (explicit !== '' && service !== '') labels.set('service_name', service);
-  return formatName({ app: explicit === '' && service !== '' ? service : received.app, labels });
+  return formatName({ app: (explicit === '' && service !== '' ? service : received.app) + suffix, labels });
 }
 
 function isSame(

@@ -1,8 +1,9 @@
 // Before a batch is sent: profiles in a form that the store does not take, or beyond its limits, are made what it takes.
 import type { Logger, Takes } from '../../api/index.ts';
+import { withSaid } from '../../model/attributes.ts';
 import { type Profile, type ProfileBatch, sizeOfProfiles } from '../../model/batch.ts';
 import type { Memory } from '../../model/memory.ts';
-import type { Payload } from '../../model/payload.ts';
+import { convertedOf, type Form, type Payload } from '../../model/payload.ts';
 import type { ConvertReport, ConvertTask } from '../../workers/convert.ts';
 import type { Examiner } from '../../workers/examine.ts';
 import type { Pool } from '../../workers/pool.ts';
@@ -142,7 +143,7 @@ export class Converter {
     const outcome = await this.#of.pool.run('convert', task, of);
     if (outcome.kind === 'done') {
       into.losses.push(...outcome.value.losses);
-      this.#place(profiles, outcome.value, into.slots, into.failed);
+      this.#place(profiles, outcome.value, task.to === 'one' ? 'otlp' : task.to, into.slots, into.failed);
       return undefined;
     }
     if (outcome.kind !== 'failed' || abort.aborted) return new Error('the conversion was called off');
@@ -176,7 +177,7 @@ export class Converter {
     if (outcome.kind === 'failed' || !outcome.value.request) return ready;
     const slots = new Map<Profile, readonly Profile[]>();
     const order = requests.flatMap(([, own]) => own);
-    this.#place(order, outcome.value, slots, []);
+    this.#place(order, outcome.value, 'otlp', slots, []);
     const others = ready.batch.profiles.filter(({ payload }) => payload.form !== 'otlp');
     return { ...ready, batch: replaced({ ...ready.batch, profiles: [...order, ...others] }, slots) };
   }
@@ -193,9 +194,9 @@ export class Converter {
   }
 
   async #must(profile: Profile): Promise<boolean> {
-    const { forms, limits } = this.#of.takes;
+    const { forms, limits, asItCame } = this.#of.takes;
     const { form } = profile.payload;
-    if (!forms.includes(form)) return target(form, forms) !== undefined;
+    if (!forms.includes(form)) return !asItCame?.(profile) && intoOf(forms) !== undefined;
     if (!limits || form !== 'pprof') return false;
     const size = inflatedSizeOf(profile.payload);
     if (size > limits.bytes) return true;
@@ -206,11 +207,14 @@ export class Converter {
   /** Tasks of bounded size: one that is too long would be ended, and a thread is others' too. */
   *#tasks(wanted: readonly Profile[], receivedMs: number): Generator<Part> {
     const { forms, limits } = this.#of.takes;
-    const isToOtlp = ({ payload: { form } }: Profile) => !forms.includes(form) && target(form, forms) === 'otlp';
+    const into = intoOf(forms);
+    const to = into === undefined || into === 'otlp' ? 'pprof' : into;
+    const isToOtlp = ({ payload: { form } }: Profile) => !forms.includes(form) && into === 'otlp';
     for (const { profiles, bytes } of chunksOf(wanted.filter(isToOtlp))) {
-      const sources = profiles.map(({ attributes, payload: { encoding, bytes } }) => ({
+      const sources = profiles.map(({ attributes, payload: { form, encoding, bytes }, origin }) => ({
         attributes,
-        payload: { encoding, bytes },
+        payload: { form, encoding, bytes },
+        ...(origin && { origin }),
       }));
       yield { task: { to: 'otlp', profiles: sources, receivedMs }, profiles, bytes };
     }
@@ -218,33 +222,44 @@ export class Converter {
     for (const [payload, all] of Map.groupBy(others, one => one.payload))
       for (const { profiles, bytes } of chunksOf(all)) {
         const { form, encoding } = payload;
-        const parts = profiles.map(({ part }) => part);
+        const parts = profiles.map(({ part, attributes }) => ({ part, attributes }));
         const from = { form, encoding, bytes: payload.bytes };
-        yield { task: { to: 'pprof', payload: from, parts, receivedMs, ...(limits && { limits }) }, profiles, bytes };
+        const { origin } = profiles[0]!;
+        const about = { receivedMs, ...(origin && { origin }), ...(limits && { limits }) };
+        yield { task: { to, payload: from, parts, ...about }, profiles, bytes };
       }
   }
 
   #place(
     given: readonly Profile[],
     { request, outcomes }: ConvertReport,
+    form: Form,
     slots: Map<Profile, readonly Profile[]>,
     failed: Failed[],
   ): void {
     const shared: Payload | undefined = request && { form: 'otlp', encoding: 'identity', bytes: request };
     for (const [at, profile] of given.entries()) {
-      const { part, profiles, failure } = outcomes[at]!;
+      const { parts, profiles, failure } = outcomes[at]!;
+      const became = (payload: Payload, part: number, said: ReadonlyMap<string, string> = NOTHING_SAID): Profile => ({
+        ...profile,
+        attributes: withSaid(profile.attributes, said),
+        payload,
+        part,
+        // What only changed its size is still what its sender's query speaks of.
+        ...(profile.origin && payload.form !== profile.payload.form && { origin: convertedOf(profile.origin) }),
+      });
       if (failure !== undefined) {
         failed.push({ profile, message: failure });
         slots.set(profile, []);
-      } else if (part !== undefined && shared) slots.set(profile, [{ ...profile, payload: shared, part }]);
+      } else if (parts && shared)
+        slots.set(
+          profile,
+          parts.map(({ part, attributes }) => became(shared, part, attributes)),
+        );
       else
         slots.set(
           profile,
-          (profiles ?? []).map(bytes => ({
-            ...profile,
-            payload: { form: 'pprof', encoding: 'identity', bytes },
-            part: 0,
-          })),
+          (profiles ?? []).map(({ bytes, attributes }) => became({ form, encoding: 'identity', bytes }, 0, attributes)),
         );
     }
   }
@@ -255,11 +270,15 @@ function replaced(batch: ProfileBatch, slots: ReadonlyMap<Profile, readonly Prof
   return { ...batch, profiles, sizeBytes: sizeOfProfiles(profiles) };
 }
 
-/** What a form is converted to for a store of these forms; undefined where nothing of ours does that. */
-function target(form: Payload['form'], forms: Takes['forms']): 'pprof' | 'otlp' | undefined {
-  if (form === 'pprof' && forms.includes('otlp')) return 'otlp';
-  return form === 'otlp' && forms.includes('pprof') ? 'pprof' : undefined;
+/** In the order of how much they keep. */
+const WRITTEN = ['pprof', 'otlp', 'speedscope', 'groups'] as const;
+
+/** What other forms are made for a store of these; undefined where it takes none that can be written. */
+function intoOf(forms: Takes['forms']): (typeof WRITTEN)[number] | undefined {
+  return WRITTEN.find(one => forms.includes(one));
 }
+
+const NOTHING_SAID: ReadonlyMap<string, string> = new Map();
 
 /** Neighbours whose bytes, inflated, are about a task's worth. */
 function* chunksOf(profiles: readonly Profile[]): Generator<{ profiles: Profile[]; bytes: number }> {

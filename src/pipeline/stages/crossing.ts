@@ -4,6 +4,7 @@ import type { Memory } from '../../model/memory.ts';
 import type { Pool } from '../../workers/pool.ts';
 import { sizeAlone } from '../../workers/sizes.ts';
 import {
+  type Edited,
   type Loss,
   outBytes,
   progressOf,
@@ -16,6 +17,12 @@ import {
 /** Compressed bytes of one task: more would keep a thread from others for long, less would cost more crossings. */
 const TASK_BYTES = 256 * 1024;
 
+/** A profile that stood in a payload with others. */
+export interface Piece {
+  readonly attributes: ReadonlyMap<string, Plain>;
+  readonly bytes: Uint8Array;
+}
+
 /** What became of one profile, with the bytes that an edit left; stages by their place in the group. */
 export type Crossed =
   | Exclude<StageOutcome, { kind: 'kept' }>
@@ -23,6 +30,7 @@ export type Crossed =
       readonly kind: 'kept';
       readonly set?: ReadonlyMap<string, Plain>;
       readonly bytes?: Uint8Array;
+      readonly pieces?: readonly Piece[];
       readonly partly?: readonly { readonly stage: number; readonly reason: string }[];
     };
 
@@ -30,6 +38,8 @@ export interface CrossingParts {
   readonly pool: Pool;
   readonly memory: Memory;
   readonly group: StageGroup;
+  readonly receivedMs: number;
+  readonly rewrite: boolean;
 }
 
 interface Item {
@@ -90,11 +100,15 @@ export class Crossing {
     const task: StageTask = {
       group,
       out,
-      profiles: items.map(({ profile: { attributes, payload, part } }) => ({
+      profiles: items.map(({ profile: { attributes, payload, part, origin } }) => ({
         attributes,
         payload: { form: payload.form, encoding: payload.encoding, bytes: payload.bytes },
         part,
+        // Of pprof and OTLP nobody asks how it came.
+        ...(origin && payload.form !== 'pprof' && payload.form !== 'otlp' && { origin }),
       })),
+      receivedMs: this.#of.receivedMs,
+      rewrite: this.#of.rewrite,
       ...(recipe && { recipe }),
     };
     let bytes = 0;
@@ -125,15 +139,21 @@ export class Crossing {
     this.id ??= id;
     for (const [n, outcome] of outcomes.entries()) {
       const { at } = items[n]!;
-      if (outcome.kind !== 'kept' || !outcome.edited) {
-        this.outcomes[at] = outcome as Crossed;
+      if (outcome.kind !== 'kept') {
+        this.outcomes[at] = outcome;
         continue;
       }
-      const { edited, ...rest } = outcome;
-      const bytes =
-        edited instanceof Uint8Array ? this.#adopt(edited) : out.subarray(edited.at, edited.at + edited.length);
-      if (bytes) this.outcomes[at] = { ...rest, bytes };
+      const { edited, pieces, ...rest } = outcome;
+      const bytes = edited && this.#bytesOf(edited, out);
+      const held = pieces?.map(piece => ({ attributes: piece.attributes, bytes: this.#bytesOf(piece.edited, out) }));
+      // Where there was no room, `refused` says so.
+      if ((edited && !bytes) || held?.some(one => !one.bytes)) continue;
+      this.outcomes[at] = { ...rest, ...(bytes && { bytes }), ...(held && { pieces: held as Piece[] }) };
     }
+  }
+
+  #bytesOf(edited: Edited, out: Uint8Array): Uint8Array | undefined {
+    return edited instanceof Uint8Array ? this.#adopt(edited) : out.subarray(edited.at, edited.at + edited.length);
   }
 
   /** Bytes that did not fit into the slab of the task. */

@@ -2,6 +2,7 @@ import { ACCEPTED, type Clock, type Component, type Logger, type NoteOwner, type
 import type { Plain } from '../../model/attributes.ts';
 import { itemsOf, type Profile, type ProfileBatch, sizeOfProfiles } from '../../model/batch.ts';
 import type { Memory } from '../../model/memory.ts';
+import { convertedOf } from '../../model/payload.ts';
 import type { Pool } from '../../workers/pool.ts';
 import { groupOf, type StageGroup, type StageSpec } from '../../workers/stages/task.ts';
 import type { Link, Node } from '../link.ts';
@@ -19,8 +20,8 @@ const BUSY_RETRY_AFTER_MS = 1_000;
 export interface FusedStage {
   readonly id: string;
   readonly spec: StageSpec;
-  /** For profiles in a form that has no decoder. */
-  readonly undecodable: 'pass' | 'drop';
+  /** Whether it is there to hide something. */
+  readonly hides: boolean;
   readonly observer: Observer;
   readonly meter: StageMeter;
   readonly log: Logger;
@@ -90,7 +91,8 @@ export class FusedStages implements Node, Component {
     const { pool, memory, stages } = this.#of;
     const startedMs = performance.now();
     this.#inFlight++;
-    const crossing = new Crossing({ pool, memory, group: this.#group }, abort);
+    const rewrite = stages.some(({ hides }) => hides);
+    const crossing = new Crossing({ pool, memory, group: this.#group, receivedMs: batch.receivedMs, rewrite }, abort);
     let result: Result;
     try {
       result = await this.#through(batch, crossing, abort);
@@ -106,10 +108,10 @@ export class FusedStages implements Node, Component {
 
   async #through(batch: ProfileBatch, crossing: Crossing, abort: AbortSignal): Promise<Result> {
     const { stages } = this.#of;
-    const decodable = batch.profiles.filter(isDecodable);
+    const { profiles } = batch;
     const { recipe } = batch.id;
-    if (decodable.length > 0) await crossing.run(decodable, typeof recipe === 'string' ? undefined : recipe);
-    this.#measure(crossing, decodable);
+    if (profiles.length > 0) await crossing.run(profiles, typeof recipe === 'string' ? undefined : recipe);
+    this.#measure(crossing, profiles);
     if (crossing.refused !== undefined)
       return { kind: 'refused', reason: crossing.refused, retryAfterMs: BUSY_RETRY_AFTER_MS };
     const sorted = this.#sort(batch, crossing.outcomes);
@@ -137,25 +139,17 @@ export class FusedStages implements Node, Component {
     if (bad.length === itemsOf(batch)) return { kind: 'permanent', error: new Error(bad[0]), fault: 'sender' };
     if (lost === itemsOf(batch))
       return { kind: 'permanent', error: new Error(`${failed[0]!.stage.id}: ${failed[0]!.message}`), fault: 'gateway' };
-    this.#count(batch, crossing.outcomes);
+    this.#count(crossing.outcomes);
     for (const { reason, items } of crossing.losses) stages[0]!.meter.lost(reason, items);
     return drops.items > 0 ? { kind: 'accepted', drops: drops.list() } : ACCEPTED;
   }
 
   #sort(batch: ProfileBatch, outcomes: readonly Crossed[]): Sorted {
     const sorted: Sorted = { kept: [], failed: [], drops: new Drops(), bad: [] };
-    const against = this.#of.stages.find(({ undecodable }) => undecodable === 'drop');
-    let crossed = 0;
-    for (const profile of batch.profiles) {
-      if (!isDecodable(profile)) {
-        if (against)
-          sorted.drops.add(1, 'undecodable', `${against.id}: there is no decoder for ${profile.payload.form}`);
-        else sorted.kept.push(profile);
-        continue;
-      }
-      const outcome = outcomes[crossed++]!;
+    for (const [at, profile] of batch.profiles.entries()) {
+      const outcome = outcomes[at]!;
       if (outcome.kind === 'kept') {
-        sorted.kept.push(leftBy(profile, outcome));
+        sorted.kept.push(...leftBy(profile, outcome));
         for (const { stage, reason } of outcome.partly ?? [])
           sorted.drops.add(1, reason, `a part of it dropped by ${this.#of.stages[stage]!.id}`);
       } else if (outcome.kind === 'dropped')
@@ -212,11 +206,8 @@ export class FusedStages implements Node, Component {
     for (const stage of crossing.lost) this.#of.stages[Math.max(0, stage)]!.meter.restart();
   }
 
-  #count(batch: ProfileBatch, outcomes: readonly Crossed[]): void {
-    const { stages } = this.#of;
-    const passed = batch.profiles.length - outcomes.length;
-    for (const [n, { meter }] of stages.entries()) {
-      for (let k = 0; k < passed; k++) meter.profile('undecodable');
+  #count(outcomes: readonly Crossed[]): void {
+    for (const [n, { meter }] of this.#of.stages.entries()) {
       for (const outcome of outcomes) {
         const count = countOf(outcome, n);
         if (count) meter.profile(count);
@@ -228,25 +219,32 @@ export class FusedStages implements Node, Component {
 /** What counts for stage `n`; undefined when the profile never reached it. */
 function countOf(outcome: Crossed, n: number): StageCount | undefined {
   if (outcome.kind === 'undecodable') return 'undecodable';
-  if (outcome.kind === 'kept') return outcome.bytes || outcome.set ? 'edited' : 'kept';
+  if (outcome.kind === 'kept') return outcome.bytes || outcome.set || outcome.pieces ? 'edited' : 'kept';
   if (n > outcome.stage) return undefined;
   return n === outcome.stage ? outcome.kind : 'kept';
 }
 
-function isDecodable({ payload }: Profile): boolean {
-  return payload.form === 'pprof' || payload.form === 'otlp';
-}
-
-function leftBy(profile: Profile, { set, bytes }: Extract<Crossed, { kind: 'kept' }>): Profile {
-  if (!set && !bytes) return profile;
+function leftBy(profile: Profile, { set, bytes, pieces }: Extract<Crossed, { kind: 'kept' }>): Profile[] {
   const { form, encoding } = profile.payload;
-  return {
+  if (pieces) {
+    const origin = profile.origin && convertedOf(profile.origin);
+    return pieces.map(piece => ({
+      ...profile,
+      attributes: piece.attributes,
+      payload: { form: 'pprof', encoding, bytes: piece.bytes },
+      part: 0,
+      ...(origin && { origin }),
+    }));
+  }
+  if (!set && !bytes) return [profile];
+  const left: Profile = {
     ...profile,
     ...(set && { attributes: set }),
     // The summary was of the bytes before.
     // What was one part of a request is a request of its own now.
     ...(bytes && { payload: { form, encoding, bytes }, part: 0 }),
   };
+  return [left];
 }
 
 /** The batch as it goes on. Its id stays that of what was received, and is known by now if what was received is no longer in it. */

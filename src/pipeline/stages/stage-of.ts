@@ -21,7 +21,7 @@ export function stageOf(
   return {
     id: plan.id,
     spec: { id: plan.id, module: moduleBeside(factory.home), config: plan.config },
-    undecodable: factory.undecodable?.(plan.config) ?? 'pass',
+    hides: factory.hides?.(plan.config) ?? false,
     observer,
     meter: new StageMeter(host.metrics),
     log: host.log,

@@ -56,12 +56,6 @@ export const Config = z.strictObject({
     .meta({ writeOnly: true })
     .optional()
     .describe('Key of the digests of `redact`. Without it, whoever can guess a name can check the guess.'),
-  undecodable: z
-    .enum(['pass', 'drop'])
-    .optional()
-    .describe(
-      'What becomes of profiles in a form that flamegate does not decode (JFR and others). Default: `drop` when a rule is a `redact`, which is to hide something; `pass` otherwise.',
-    ),
 });
 export type Config = z.output<typeof Config>;
 export type Rule = Config['rules'][number];

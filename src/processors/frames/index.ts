@@ -7,7 +7,6 @@ export default stage({
   stability: 'beta',
   home: import.meta.url,
   config: Config,
-  // What should be hidden must not pass unseen; the other actions tidy up.
-  undecodable: ({ undecodable, rules }) =>
-    undecodable ?? (rules.some(({ action }) => action === 'redact') ? 'drop' : 'pass'),
+  // The other actions tidy up.
+  hides: ({ rules }) => rules.some(({ action }) => action === 'redact'),
 });

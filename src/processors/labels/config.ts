@@ -38,12 +38,6 @@ export const Config = z.strictObject({
     .meta({ writeOnly: true })
     .optional()
     .describe('Key of the digests of `hash`. Without it, whoever can guess a value can check the guess.'),
-  undecodable: z
-    .enum(['pass', 'drop'])
-    .optional()
-    .describe(
-      'What becomes of profiles in a form that flamegate does not decode (JFR and others). Default: `drop` when an action is `delete` or `hash`, which is to hide something; `pass` otherwise.',
-    ),
 });
 export type Config = z.output<typeof Config>;
 export type Action = Config['actions'][number];

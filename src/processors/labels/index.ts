@@ -7,7 +7,6 @@ export default stage({
   stability: 'beta',
   home: import.meta.url,
   config: Config,
-  // What should be hidden must not pass unseen: a label that is deleted is hidden too.
-  undecodable: ({ undecodable, actions }) =>
-    undecodable ?? (actions.some(({ action }) => action === 'hash' || action === 'delete') ? 'drop' : 'pass'),
+  // A label that is deleted is hidden too.
+  hides: ({ actions }) => actions.some(({ action }) => action === 'hash' || action === 'delete'),
 });

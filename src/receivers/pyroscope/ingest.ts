@@ -12,15 +12,14 @@ import type {
   Result,
 } from '../../api/index.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
-import { isGzip } from '../../wire/gzip.ts';
 import { type Part, parseMultipart } from '../../wire/multipart.ts';
-import { checkPprofHeader } from '../../wire/pprof/payload.ts';
 import { isGzippedTwice } from '../../wire/pprof/receive.ts';
 import { type ConnectCode, connectError } from '../../wire/pyroscope/connect.ts';
 import { IngestQuery, ingestForm } from '../../wire/pyroscope/ingest.ts';
 import { checkLabels } from '../../wire/pyroscope/labels.ts';
 import type { SeriesName } from '../../wire/pyroscope/name.ts';
 import { parseSampleTypeConfig } from '../../wire/pyroscope/profile-name.ts';
+import { applicationOf } from '../../wire/pyroscope/raw-type.ts';
 import { tenantOf } from '../../wire/pyroscope/tenant.ts';
 import { type Intake, retryAfter } from './intake.ts';
 
@@ -30,6 +29,7 @@ const SUCCESS: Response = { status: 200 };
 const STATUS: Record<string, readonly [number, ConnectCode]> = {
   bad_name: [400, 'invalid_argument'],
   bad_tenant: [400, 'invalid_argument'],
+  unknown_profile_type: [400, 'invalid_argument'],
   body_too_large: [413, 'invalid_argument'],
   decompressed_too_large: [413, 'invalid_argument'],
   unsupported_encoding: [415, 'invalid_argument'],
@@ -50,16 +50,15 @@ export async function ingest(request: Request, intake: Intake): Promise<Response
     if (body.kind === 'problem') return refused(body, intake);
     const received = multipart || form !== 'pprof' ? await body.decoded() : body;
     if (received.kind === 'problem') return refused(received, intake);
-    const { payload, parts } = multipart
-      ? await fromParts(parseMultipart(received.bytes, contentType), form, intake)
-      : { payload: await fromBody(received, form, intake), parts: undefined };
-    const origin: Origin = {
+    const door: Origin = {
       door: 'ingest',
       query: request.query,
       ...(contentType.startsWith('binary/octet-stream+') && { contentType }),
-      ...(parts && { parts }),
     };
-    const profile: Profile = { attributes: attributesOf(name), payload, part: 0, origin };
+    const { payload, origin } = multipart
+      ? await fromParts(parseMultipart(received.bytes, contentType), form, door, intake)
+      : { payload: await fromBody(received, form, door, intake), origin: door };
+    const profile: Profile = { attributes: attributesOf(name, form), payload, part: 0, origin };
     if (!intake.worthwhile(profile)) return SUCCESS;
     return answer(await intake.consume(request, tenant, request.query, [profile]));
   } catch (error) {
@@ -68,9 +67,13 @@ export async function ingest(request: Request, intake: Intake): Promise<Response
   }
 }
 
-/** The series: `service_name` (the label, or else the application) and the labels; the store drops other `__` names, so do we. */
-function attributesOf(name: SeriesName): Attributes {
-  const attributes = new Map<string, string>([['service_name', name.labels.get('service_name') || name.app]]);
+/**
+ * The series: `service_name` (the label, or else the application without the type that some forms name behind it) and the labels; the store
+ * drops other `__` names, so do we.
+ */
+function attributesOf(name: SeriesName, form: Form): Attributes {
+  const app = applicationOf(name.app, form);
+  const attributes = new Map<string, string>([['service_name', name.labels.get('service_name') || app]]);
   for (const [key, value] of name.labels) {
     if (key === 'service_name' || (key.startsWith('__') && key !== '__session_id__')) continue;
     attributes.set(key, value);
@@ -78,8 +81,8 @@ function attributesOf(name: SeriesName): Attributes {
   return attributes;
 }
 
-async function fromBody(body: Body, form: Form, intake: Intake): Promise<Payload> {
-  if (form !== 'pprof') return opaque(form, body.bytes);
+async function fromBody(body: Body, form: Form, origin: Origin, intake: Intake): Promise<Payload> {
+  if (form !== 'pprof') return intake.other(form, body.bytes, origin);
   const opened = body.encoding === 'zstd' || (body.encoding === 'gzip' && isGzippedTwice(body.bytes));
   const plain = opened ? await body.decoded() : body;
   if (plain.kind === 'problem') throw new DecodeError(plain.reason, plain.message, plain.retryAfterMs);
@@ -89,12 +92,14 @@ async function fromBody(body: Body, form: Form, intake: Intake): Promise<Payload
 async function fromParts(
   parts: Map<string, Part>,
   form: Form,
+  door: Origin,
   intake: Intake,
-): Promise<{ payload: Payload; parts: Record<string, Uint8Array> }> {
+): Promise<{ payload: Payload; origin: Origin }> {
   if (form === 'jfr') {
     const labels = parts.get('labels');
-    const payload = opaque('jfr', parts.get('jfr')?.data ?? Buffer.alloc(0));
-    return { payload, parts: labels ? { labels: labels.data } : {} };
+    const origin = { ...door, parts: labels ? { labels: labels.data } : {} };
+    const payload = await intake.other('jfr', parts.get('jfr')?.data ?? Buffer.alloc(0), origin);
+    return { payload, origin };
   }
   if (parts.get('prev_profile')?.data.length)
     throw new DecodeError(
@@ -105,14 +110,7 @@ async function fromParts(
   if (config) parseSampleTypeConfig(config.data);
   const data = parts.get('profile')?.data ?? Buffer.alloc(0);
   const payload = await intake.pprof(data);
-  return { payload, parts: config ? { sample_type_config: config.data } : {} };
-}
-
-/** A form that is carried as it is; the store decodes it. */
-function opaque(form: Form, bytes: Uint8Array): Payload {
-  if (bytes.length === 0) throw new DecodeError('empty_body', 'the body is empty');
-  // The look at a gzip header is the same for every form.
-  return { form, encoding: isGzip(bytes) ? checkPprofHeader(bytes) : 'identity', bytes };
+  return { payload, origin: { ...door, parts: config ? { sample_type_config: config.data } : {} } };
 }
 
 function refused(problem: DecodeError | BodyProblem, intake: Intake): Response {

@@ -16,7 +16,7 @@ export interface InflateBudget {
 }
 
 /** Looks at a whole profile, here or elsewhere. @throws DecodeError as `examinePprof` */
-export type Examine = (payload: Pick<Payload, 'encoding' | 'bytes'>, maxBytes: number) => Promise<Examined>;
+export type Examine = (payload: Pick<Payload, 'form' | 'encoding' | 'bytes'>, maxBytes: number) => Promise<Examined>;
 
 /** zlib takes no smaller bound on its output, bytes. */
 const LEAST_INFLATE_BYTES = 64;

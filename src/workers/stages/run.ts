@@ -1,10 +1,13 @@
 // The worker's side of stages: inflate once, decode once, let each stage edit the columns, encode and compress once.
 import type { Stage, Verdict } from '../../api/stage.ts';
-import type { Attributes, Plain } from '../../model/attributes.ts';
+import { type Attributes, type Plain, withSaid } from '../../model/attributes.ts';
 import { hashOf } from '../../model/batch.ts';
 import type { Columns } from '../../model/columns/columns.ts';
 import { growingWithin } from '../../model/columns/growth.ts';
+import type { Origin } from '../../model/payload.ts';
 import { Losses } from '../../wire/convert/losses.ts';
+import { readProfiles } from '../../wire/convert/read.ts';
+import { writePprof } from '../../wire/convert/write.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
 import { compressHere, MAX_INFLATED_BYTES } from '../../wire/gzip.ts';
 import { inflate } from '../../wire/inflate.ts';
@@ -127,12 +130,13 @@ class Work {
     };
   }
 
-  async #profile({ attributes, payload, part }: StageTask['profiles'][number]): Promise<StageOutcome> {
+  async #profile({ attributes, payload, part, origin }: StageTask['profiles'][number]): Promise<StageOutcome> {
     Atomics.store(this.#progress, 0, 0);
     this.#sinceMs = performance.now();
     try {
       if (payload.form === 'otlp') return this.#part(attributes, payload.bytes, part);
       return await inflate(payload, MAX_INFLATED_BYTES, { worker: true }, raw => {
+        if (payload.form !== 'pprof') return this.#inside(attributes, payload, raw, origin);
         const columns = decodeToScratch(raw);
         return this.#settled(attributes, this.#edit(attributes, [columns]), () =>
           compressHere(encodePprof(columns), payload.encoding),
@@ -155,6 +159,37 @@ class Work {
     return this.#settled(attributes, ran, envelope =>
       encodeOtlp([{ attributes: envelope, columns: ran.kept ?? [] }], this.#losses),
     );
+  }
+
+  /** The profiles in a form that cannot be written become a pprof each, where one was edited. */
+  #inside(
+    attributes: Attributes,
+    { form, encoding }: StageTask['profiles'][number]['payload'],
+    raw: Uint8Array,
+    origin: Origin | undefined,
+  ): StageOutcome {
+    const losses = new Losses();
+    const read = readProfiles(form, raw, { origin, receivedMs: this.#task.receivedMs }, losses);
+    const rans = read.map(one => {
+      const said = withSaid(attributes, one.attributes);
+      return { said, ran: this.#edit(said, [one.columns]) };
+    });
+    const failed = rans.find(({ ran }) => ran.failed)?.ran.failed;
+    if (failed) return failed;
+    const kept = rans.filter(({ ran }) => !ran.dropped);
+    const dropped = rans.flatMap(({ ran }) => (ran.dropped?.kind === 'dropped' ? [ran.dropped] : []));
+    if (kept.length === 0 && dropped.length > 0) return dropped[0]!;
+    for (const { ran } of kept) this.#notes.push(...ran.notes);
+    const isSame = kept.every(({ said, ran }) => !ran.edited && (ran.envelope ?? said) === said);
+    if (isSame && dropped.length === 0 && !this.#task.rewrite) return { kind: 'kept' };
+    for (const { reason, items } of losses.list()) this.#losses.add(reason, items);
+    const pieces = kept.map(({ said, ran }) => {
+      const bytes = compressHere(writePprof(ran.kept![0]!, this.#losses), encoding);
+      return { attributes: new Map(ran.envelope ?? said), edited: this.#place(bytes) };
+    });
+    this.#editedAny = true;
+    this.#others += performance.now() - this.#sinceMs;
+    return { kind: 'kept', pieces, ...(dropped.length > 0 && { partly: dropped }) };
   }
 
   /** Lets every stage edit the columns of a profile: one of a pprof, one for each group of profiles of an OTLP part. */

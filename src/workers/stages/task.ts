@@ -1,7 +1,7 @@
 // What the main thread and a worker say to each other of stages. Everything here is a structured clone or lies in shared memory.
 import { deserialize, serialize } from 'node:v8';
 import type { Plain } from '../../model/attributes.ts';
-import type { Payload } from '../../model/payload.ts';
+import type { Origin, Payload } from '../../model/payload.ts';
 import type { Loss } from '../../wire/convert/losses.ts';
 
 export type { Loss } from '../../wire/convert/losses.ts';
@@ -39,7 +39,12 @@ export interface StageTask {
     readonly attributes: ReadonlyMap<string, Plain>;
     readonly payload: Pick<Payload, 'form' | 'encoding' | 'bytes'>;
     readonly part: number;
+    readonly origin?: Origin;
   }[];
+  /** Unix milliseconds. */
+  readonly receivedMs: number;
+  /** Whether forms that hold more than columns say are written anew though no stage edited them: what is to be hidden may stand there. */
+  readonly rewrite: boolean;
   /** Where edited payloads go, one after another, up to the progress word at its end. */
   readonly out: Uint8Array;
   /** What the batch's id is made of, when it is not known: its bytes will be gone once the edited ones are on their way. */
@@ -52,6 +57,8 @@ export type StageOutcome =
       readonly kind: 'kept';
       readonly set?: ReadonlyMap<string, Plain>;
       readonly edited?: Edited;
+      /** Of a form that cannot be written: the profiles in it, each as a pprof with the envelope that it has now. */
+      readonly pieces?: readonly { readonly attributes: ReadonlyMap<string, Plain>; readonly edited: Edited }[];
       /** Of an OTLP part: groups of profiles that a stage dropped while others stay. */
       readonly partly?: readonly { readonly stage: number; readonly reason: string }[];
     }

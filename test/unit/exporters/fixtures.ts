@@ -40,7 +40,7 @@ export function listeningHost(summary?: Summary): { host: Host; said: Said } {
     clock: { now: () => Date.now(), sleep: () => Promise.resolve() },
     memory,
     listen: () => ({}),
-    examine: (payload, maxBytes) => examiner.examine(payload, maxBytes),
+    examine: (payload, maxBytes, origin) => examiner.examine(payload, maxBytes, origin),
     otlp: (bytes, asked) => examiner.otlp(bytes, asked),
     summary: async profile => {
       said.summaries++;

@@ -9,14 +9,22 @@ import { sendConverted } from '../../../src/pipeline/outbox/send.ts';
 import { examinePprof } from '../../../src/wire/pprof/payload.ts';
 import { scanPprof } from '../../../src/wire/pprof/scan.ts';
 import { convert } from '../../../src/workers/convert.ts';
+import { recordedJfr, soundForms } from '../../kit/forms.ts';
 import { dictionary } from '../../kit/otlp.ts';
 import { attributesOf, profilesIn, resolvedProfiles, sumOf } from '../../kit/otlp-resolved.ts';
 import { numbered } from '../../kit/pprof.ts';
 import { soundProfiles } from '../../kit/profiles.ts';
 import { bytes, number, text } from '../../kit/protobuf.ts';
 
+const WALL = '001-jfr-wall-basic-tenant';
 const OTLP: Takes = { forms: ['otlp'] };
 const PPROF: Takes = { forms: ['pprof', 'jfr'] };
+const folded = (query?: string): Profile => ({
+  attributes: new Map([['service_name', 'app']]),
+  payload: { form: 'groups', encoding: 'identity', bytes: soundForms.groups },
+  part: 0,
+  ...(query !== undefined && { origin: { door: 'ingest', query } }),
+});
 
 /** A batch on a converter whose tasks run here. */
 function rig(takes: Takes) {
@@ -120,6 +128,67 @@ describe('what a store is sent', () => {
     assert.deepEqual(tasks, []);
   });
 
+  const jfr: Profile = {
+    attributes: new Map([['service_name', 'app']]),
+    payload: { form: 'jfr', encoding: 'gzip', bytes: recordedJfr('pyroscope-java-agent-2.9.2-wall-auth', WALL).jfr },
+    part: 0,
+    origin: { door: 'ingest', query: 'name=app&sampleRate=100&format=jfr', parts: {} },
+  };
+
+  test('one payload may become several profiles, each with what its form said of its series', async () => {
+    const { send, sent, tasks } = rig({ forms: ['pprof'] });
+    await send(batchOf(jfr, folded('name=app.alloc_space')));
+    assert.deepEqual(tasks, ['pprof', 'pprof']);
+    const { profiles } = sent[0]!;
+    assert.deepEqual(
+      profiles.map(({ attributes, payload }) => [
+        attributes.get('__name__'),
+        attributes.get('jfr_event'),
+        payload.form,
+      ]),
+      [
+        ['process_cpu', 'wall', 'pprof'],
+        ['wall', 'wall', 'pprof'],
+        ['memory', undefined, 'pprof'],
+      ],
+    );
+    assert.ok(profiles.every(({ origin }) => origin?.converted && !origin.parts));
+    assert.equal(scanPprof(profiles[2]!.payload.bytes).types[0]!.total, 3n);
+  });
+
+  test('of one OTLP request they are several parts, in the order of the batch', async () => {
+    const { send, sent } = rig(OTLP);
+    await send(batchOf(named(pprof(3), 'x'), jfr, folded('name=app.cpu')));
+    const { profiles } = sent[0]!;
+    assert.deepEqual(
+      profiles.map(({ attributes, part }) => [attributes.get('__name__'), part]),
+      [
+        [undefined, 0],
+        ['process_cpu', 1],
+        ['wall', 2],
+        ['process_cpu', 3],
+      ],
+    );
+    const names = resolvedProfiles(profiles[0]!.payload.bytes).map(({ resource }) => attributesOf(resource).__name__);
+    assert.deepEqual(names, [undefined, 'process_cpu', 'wall', 'process_cpu']);
+  });
+
+  test('folded text is one for each sample type, speedscope one file', async () => {
+    const texts = rig({ forms: ['groups'] });
+    await texts.send(batchOf(jfr));
+    assert.deepEqual(
+      texts.sent[0]!.profiles.map(({ attributes, payload }) => [attributes.get('__type__'), payload.form]),
+      [
+        ['cpu', 'groups'],
+        ['wall', 'groups'],
+      ],
+    );
+    const files = rig({ forms: ['speedscope'] });
+    await files.send(batchOf(jfr));
+    const [{ payload }] = files.sent[0]!.profiles as [Profile];
+    assert.equal(JSON.parse(Buffer.from(payload.bytes).toString()).profiles.length, 2);
+  });
+
   test('all pprof of a batch become parts of one OTLP request', async () => {
     const { send, sent, tasks } = rig(OTLP);
     assert.equal((await send(batchOf(named(pprof(3), 'x'), named(pprof(5, 'gzip'), 'y')))).kind, 'accepted');
@@ -211,11 +280,19 @@ describe('what cannot be converted', () => {
     assert.equal(sent.length, 0);
   });
 
-  test('a form that nothing of ours converts is left to the exporter', async () => {
-    const { send, sent } = rig(OTLP);
-    const jfr = named({ form: 'jfr', encoding: 'identity', bytes: Buffer.of(1) }, 'j');
-    await send(batchOf(jfr));
-    assert.equal(sent[0]!.profiles[0], jfr);
+  test('a form that a store lets pass goes out as it came, the others are made what it takes', async () => {
+    const { send, sent } = rig({ forms: ['pprof'], asItCame: ({ origin }) => origin?.query === 'name=as.it.came' });
+    const passing = folded('name=as.it.came');
+    await send(batchOf(passing, folded('name=app.cpu')));
+    assert.equal(sent[0]!.profiles[0], passing);
+    assert.equal(sent[0]!.profiles[1]!.payload.form, 'pprof');
+  });
+
+  test('a store that takes nothing that can be written gets everything as it came', async () => {
+    const { send, sent } = rig({ forms: ['jfr'] });
+    const batch = batchOf(folded());
+    await send(batch);
+    assert.equal(sent[0], batch);
   });
 
   test('a task that took its thread with it is a failure of its profiles; one that never ran is tried again', async () => {

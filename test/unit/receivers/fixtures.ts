@@ -14,8 +14,8 @@ import type {
 import { bytesOf, type ProfileBatch } from '../../../src/model/batch.ts';
 import type { Encoding } from '../../../src/model/payload.ts';
 import { systemClock } from '../../../src/telemetry/clock.ts';
+import { examineProfile } from '../../../src/wire/convert/examine.ts';
 import { receiveOtlp } from '../../../src/wire/otlp/receive.ts';
-import { examinePprof } from '../../../src/wire/pprof/payload.ts';
 import { SlabPool } from '../../../src/workers/slabs.ts';
 
 export const NOW_MS = 1_700_000_000_000;
@@ -68,7 +68,7 @@ export class Rig {
       clock,
       memory: new SlabPool({ budgetBytes: 1 << 24, poison: true }),
       listen: (_at, _protocol): Component => ({}),
-      examine: examinePprof,
+      examine: (payload, maxBytes, origin) => examineProfile(payload, maxBytes, { origin }),
       otlp: async (bytes, asked) => receiveOtlp(bytes, asked),
       summary: async () => undefined,
       wanted: () => true,

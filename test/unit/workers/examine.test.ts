@@ -25,7 +25,7 @@ function examiner(t: { after(fn: () => unknown): void }, budgetBytes = 1 << 28, 
   });
   return { pool, examiner: new Examiner(pool, memory) };
 }
-const gzipped = (bytes: Uint8Array) => ({ encoding: 'gzip' as const, bytes });
+const gzipped = (bytes: Uint8Array) => ({ form: 'pprof' as const, encoding: 'gzip' as const, bytes });
 const small = gzipped(gzipSync(numbered(7)));
 const large = gzipped(profileOfSize(60_000));
 
@@ -59,12 +59,9 @@ test('when the threads have enough to do, or there is no room, the sender is tol
 
 test('an acknowledged profile is looked at once, whatever else there is to do; what is none has no summary', async t => {
   const { examiner: one } = examiner(t, 1000, 1);
-  const payload = { form: 'pprof' as const, ...large };
+  const payload = large;
   const [first, second] = await Promise.all([one.summary({ payload, part: 0 }), one.summary({ payload, part: 0 })]);
   assert.ok(first && first === second);
-  assert.equal(
-    await one.summary({ payload: { form: 'pprof', ...gzipped(large.bytes.subarray(0, 50_000)) }, part: 0 }),
-    undefined,
-  );
-  assert.equal(await one.summary({ payload: { form: 'jfr', ...small }, part: 0 }), undefined);
+  assert.equal(await one.summary({ payload: gzipped(large.bytes.subarray(0, 50_000)), part: 0 }), undefined);
+  assert.equal(await one.summary({ payload: { ...small, form: 'jfr' }, part: 0 }), undefined);
 });

@@ -19,7 +19,13 @@ function pool(t: { after(fn: () => unknown): void }, settings: Partial<PoolSetti
   t.after(() => made.stop(AbortSignal.abort()));
   return made;
 }
-const payload = { encoding: 'identity' as const, bytes: numbered(7), maxBytes: 1 << 20 };
+const payload = {
+  form: 'pprof' as const,
+  encoding: 'identity' as const,
+  bytes: numbered(7),
+  maxBytes: 1 << 20,
+  about: {},
+};
 
 test('a task runs on a thread and answers; no thread runs before', async t => {
   const one = pool(t);

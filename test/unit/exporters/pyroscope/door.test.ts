@@ -1,25 +1,47 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Door, doorFor } from '../../../../src/exporters/pyroscope/door.ts';
+import { type Door, doorFor, goesAsItCame } from '../../../../src/exporters/pyroscope/door.ts';
 import type { Plain } from '../../../../src/model/attributes.ts';
+import type { Profile } from '../../../../src/model/batch.ts';
 import type { Form, Origin } from '../../../../src/model/payload.ts';
 import { profileOf, summaryAt } from '../fixtures.ts';
 
 type Protocol = 'auto' | 'push' | 'ingest';
 const NOW_NS = 1_700_000_000_000_000_000n;
 
+interface Of {
+  query?: string;
+  form?: Form;
+  encoding?: 'gzip';
+  parts?: Origin['parts'];
+  door?: string;
+  converted?: true;
+  startNs?: bigint;
+  maxBytes?: number;
+}
+
+function profileBy(attributes: Record<string, Plain>, { query, parts, converted, door, form, encoding }: Of): Profile {
+  const origin: Origin | undefined =
+    query === undefined && door === undefined
+      ? undefined
+      : {
+          door: door ?? 'ingest',
+          ...(query !== undefined && { query }),
+          ...(parts && { parts }),
+          ...(converted && { converted }),
+        };
+  return profileOf(attributes, { form: form ?? 'pprof', ...(encoding && { encoding }), ...(origin && { origin }) });
+}
+const asItCame = (protocol: Protocol, attributes: Record<string, Plain>, of: Of) =>
+  goesAsItCame({ protocol, max_profile_size: of.maxBytes ?? 1 << 22 }, profileBy(attributes, of));
+
 async function doorOf(
   protocol: Protocol,
   attributes: Record<string, Plain>,
-  of: { query?: string; form?: Form; parts?: Origin['parts']; door?: string; startNs?: bigint } = {},
+  of: Of = {},
 ): Promise<{ door: Door; summaries: number }> {
   let summaries = 0;
-  const { query, parts } = of;
-  const origin: Origin | undefined =
-    query === undefined && of.door === undefined
-      ? undefined
-      : { door: of.door ?? 'ingest', ...(query !== undefined && { query }), ...(parts && { parts }) };
-  const profile = profileOf(attributes, { form: of.form ?? 'pprof', ...(origin && { origin }) });
+  const profile = profileBy(attributes, of);
   const door = await doorFor({ protocol }, profile, async () => {
     summaries++;
     return summaryAt(of.startNs ?? NOW_NS);
@@ -71,7 +93,7 @@ test('an explicit service_name keeps the application and is updated beside it; r
   assert.deepEqual(removed.door, ingest(`name=${encodeURIComponent('app{__x__=y,a=1}')}`));
 });
 
-test('labels that the syntax of name cannot say go by push with a pprof, and nowhere with another form', async () => {
+test('labels that the syntax of name cannot say go by push with a pprof; another form has to be made one', async () => {
   for (const labels of [{ a: 'x,y' }, { a: 'x}' }, { 'a b': '1' }, { ümlaut: '1' }, { a: ' padded ' }]) {
     const attributes = { service_name: 'app', ...labels };
     for (const protocol of ['auto', 'ingest'] as const)
@@ -97,12 +119,59 @@ test('push takes pprof of any origin', async () => {
   assert.deepEqual((await doorOf('push', {})).door, PUSH);
 });
 
-test('what push.v1 cannot carry goes by /ingest under any setting', async () => {
-  for (const protocol of ['auto', 'push', 'ingest'] as const)
-    for (const form of ['jfr', 'groups', 'lines', 'tree', 'trie', 'speedscope'] as const) {
-      const query = `name=app.cpu&format=${form}`;
-      assert.deepEqual((await doorOf(protocol, { service_name: 'app.cpu' }, { query, form })).door, ingest(query));
+const FORMS = ['jfr', 'groups', 'lines', 'tree', 'trie', 'speedscope'] as const;
+const serviceOf = (form: (typeof FORMS)[number]) => (form === 'jfr' ? 'app.cpu' : 'app');
+
+test('other forms go by the /ingest of the store as they came, but where push.v1 is asked for', async () => {
+  for (const form of FORMS) {
+    const query = `name=app.cpu&format=${form}`;
+    const attributes = { service_name: serviceOf(form) };
+    for (const protocol of ['auto', 'ingest'] as const) {
+      assert.deepEqual((await doorOf(protocol, attributes, { query, form })).door, ingest(query));
+      assert.ok(asItCame(protocol, attributes, { query, form }), `${protocol} ${form}`);
     }
+    assert.equal(asItCame('push', attributes, { query, form }), false, form);
+    assert.equal(asItCame('auto', attributes, { door: 'file', query, form }), false, 'it came by no /ingest');
+  }
+});
+
+test('a service that was renamed keeps the type behind its name', async () => {
+  const { door } = await doorOf('auto', { service_name: 'shop' }, { query: 'name=app.cpu', form: 'groups' });
+  assert.deepEqual(door, ingest(`name=${encodeURIComponent('shop.cpu{}')}`));
+});
+
+test('what the store would not read as it came is made pprof', () => {
+  const service = { service_name: 'app' };
+  const query = 'name=app.cpu';
+  assert.ok(asItCame('auto', service, { query, form: 'groups' }));
+  assert.equal(asItCame('auto', { ...service, a: 'x,y' }, { query, form: 'groups' }), false, 'no name says the labels');
+  assert.equal(asItCame('auto', { ...service, __name__: 'wall' }, { query, form: 'groups' }), false);
+  assert.equal(
+    asItCame('auto', service, { query, form: 'groups', encoding: 'gzip' }),
+    false,
+    'it undoes no gzip there',
+  );
+  assert.equal(asItCame('auto', service, { query, form: 'cpuprofile' }), false, 'a form of ours');
+  assert.equal(
+    asItCame('auto', { service_name: 'my.app' }, { query: 'name=my.app', form: 'speedscope' }),
+    false,
+    'it knows no type',
+  );
+  assert.equal(asItCame('auto', { service_name: 'x.y' }, { query: 'name=app', form: 'groups' }), false, 'nor here');
+  const parts = { labels: Buffer.of() };
+  assert.ok(
+    asItCame('auto', service, { query: 'name=app', form: 'jfr', encoding: 'gzip', parts }),
+    'of a part it does',
+  );
+  assert.equal(asItCame('auto', service, { query, form: 'groups', maxBytes: 3 }), false, 'it is over the limit');
+});
+
+test('what was made pprof on the way goes by push, with what its form said of the series', async () => {
+  for (const protocol of ['auto', 'push', 'ingest'] as const) {
+    const attributes = { service_name: 'app', __name__: 'memory' };
+    const { door } = await doorOf(protocol, attributes, { query: 'name=app&format=jfr', converted: true });
+    assert.deepEqual(door, PUSH);
+  }
 });
 
 test('pprof that the /ingest door repairs goes by it under push', async () => {

@@ -106,26 +106,29 @@ test('what is no profile is the fault of its sender', async t => {
   assert.equal(got.get('out'), undefined);
 });
 
-test('a form without a decoder passes, or is dropped where a stage says so', async t => {
-  const strict = stage({ ...trial, undecodable: () => 'drop' as const });
+test('a form that cannot be written becomes pprof where a stage edits it, or hides something', async t => {
   const { send, service, got, plan, factories } = await running(t, { trial: {} });
-  const jfr = (id: string) => {
+  const folded = (id: string) => {
     const one = batch(id, {});
-    return {
-      ...one,
-      profiles: [{ ...one.profiles[0]!, payload: { ...one.profiles[0]!.payload, form: 'jfr' as const } }],
+    const payload = {
+      form: 'groups' as const,
+      encoding: 'identity' as const,
+      bytes: Buffer.from('main;work 3\nmain 4\n'),
     };
+    return { ...one, profiles: [{ ...one.profiles[0]!, payload }], sizeBytes: payload.bytes.length };
   };
-  assert.deepEqual(await send(jfr('1')), { kind: 'accepted' });
+  assert.deepEqual(await send(folded('1')), { kind: 'accepted' });
+  assert.equal(got.get('out')![0]!.profiles[0]!.payload.form, 'groups', 'nothing was edited');
+  const strict = stage({ ...trial, hides: () => true });
   const next = planOf(
     { ...factories, trial: strict },
-    { rx: {}, out: direct, trial: { note: 'x' } },
+    { rx: {}, out: direct, trial: {} },
     plan({ trial: {} }).pipelines,
   );
   await service.reload(next);
-  const result = await send(jfr('2'));
-  assert.equal(result.kind === 'accepted' && result.drops?.[0]?.reason, 'undecodable');
-  assert.equal(got.get('out')!.length, 1);
+  assert.deepEqual(await send(folded('2')), { kind: 'accepted' });
+  const [profile] = got.get('out')![1]!.profiles;
+  assert.equal(profile!.payload.form, 'pprof');
 });
 
 for (const [how, reason] of [

@@ -31,7 +31,7 @@ async function crossed(raw: Buffer) {
     { id: 'labels', module: labels, config: { actions: [{ action: 'set', key: 'k', value: 'v' }] } },
   ]);
   const crossing = new Crossing(
-    { pool, memory: new SlabPool({ budgetBytes: 256 * MIB }), group },
+    { pool, memory: new SlabPool({ budgetBytes: 256 * MIB }), group, receivedMs: 0, rewrite: false },
     new AbortController().signal,
   );
   const payload = { form: 'pprof', encoding: 'gzip', bytes: gzipSync(raw, { level: 1 }) } as const;

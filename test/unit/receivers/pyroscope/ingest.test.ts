@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { Config } from '../../../../src/receivers/pyroscope/config.ts';
 import { protocolOf } from '../../../../src/receivers/pyroscope/receiver.ts';
 import { malformed, type PprofFacts, recordings, replayHeaders } from '../../../kit/corpus.ts';
+import { recordedJfr, soundForms } from '../../../kit/forms.ts';
 import { numbered } from '../../../kit/pprof.ts';
 import { formOf, NOT_ACCEPTED, NOW_MS, problem, Rig, type Sent, sender } from '../fixtures.ts';
 
@@ -106,10 +107,9 @@ describe('what arrives', () => {
     assert.ok(rig.only.payloads[0]!.equals(profile));
   });
 
-  test('other forms are carried as they are, in the form that query or content type says', async () => {
-    const text = Buffer.from('main;work 3\n');
+  test('other forms are checked and carried as they are, in the form that query or content type says', async () => {
     const tree = 'binary/octet-stream+tree';
-    const cases: [string, string | undefined, string, string | undefined][] = [
+    const cases: [string, string | undefined, keyof typeof soundForms, string | undefined][] = [
       ['', undefined, 'groups', undefined],
       ['&format=folded', 'text/plain', 'groups', undefined],
       ['&format=lines', undefined, 'lines', undefined],
@@ -121,10 +121,44 @@ describe('what arrives', () => {
     for (const [query, type, form, kept] of cases) {
       const { rig, say } = door();
       const headers = type === undefined ? {} : { 'content-type': type };
-      assert.deepEqual(await say({ query: `name=app.cpu${query}`, headers, body: text }), [200, undefined], form);
-      const { payload, origin } = rig.only.batch.profiles[0]!;
+      const body = soundForms[form];
+      assert.deepEqual(await say({ query: `name=app.cpu${query}`, headers, body }), [200, undefined], form);
+      const { payload, origin, attributes } = rig.only.batch.profiles[0]!;
       assert.deepEqual([payload.form, payload.encoding, origin?.contentType], [form, 'identity', kept]);
-      assert.ok(rig.only.payloads[0]!.equals(text));
+      assert.ok(rig.only.payloads[0]!.equals(body));
+      assert.ok(payload.summaries![0]!.samples > 0);
+      assert.equal(attributes.get('service_name'), form === 'jfr' ? 'app.cpu' : 'app', form);
+    }
+  });
+
+  test('what such a body measures is told by the name, or it is refused', async () => {
+    const cases: [string, readonly (string | bigint)[]][] = [
+      ['name=app', ['cpu', 'nanoseconds', 30_000_000n]],
+      ['name=my.app.cpu&sampleRate=50', ['cpu', 'nanoseconds', 60_000_000n]],
+      ['name=my.app.wall&sampleRate=0', ['samples', 'count', 3n]],
+      ['name=my.app.alloc_space', ['alloc_space', 'bytes', 3n]],
+    ];
+    for (const [query, wanted] of cases) {
+      const { rig, say } = door();
+      assert.deepEqual(await say({ query, body: soundForms.groups }), [200, undefined]);
+      const { type, unit, total } = rig.only.batch.profiles[0]!.payload.summaries![0]!.types[0]!;
+      assert.deepEqual([type, unit, total], wanted, query);
+    }
+    const { say } = door();
+    assert.deepEqual(await say({ query: 'name=my.app', body: soundForms.groups }), [400, 'invalid_argument']);
+  });
+
+  test('`header` looks at the beginning only', async () => {
+    const { rig, say } = door({ validate: 'header' });
+    assert.deepEqual(await say({ query: 'name=app', body: Buffer.from('no count') }), [200, undefined]);
+    assert.equal(rig.only.batch.profiles[0]!.payload.summaries, undefined);
+  });
+
+  test('what pprof was before protobuf is read where pprof is', async () => {
+    for (const body of [soundForms.legacy, gzipSync(soundForms.legacy)]) {
+      const { rig, say } = door();
+      assert.deepEqual(await say({ query: 'name=app&format=pprof', body }), [200, undefined]);
+      assert.equal(rig.only.batch.profiles[0]!.payload.form, 'legacy');
     }
   });
 
@@ -144,7 +178,7 @@ describe('what arrives', () => {
 
   test('JFR in a form brings its labels', async () => {
     const { rig, say } = door();
-    const [jfr, labels] = [gzipSync('FLR'), gzipSync('labels')];
+    const { jfr, labels } = recordedJfr() as { jfr: Buffer; labels: Buffer };
     const form = formOf([
       { name: 'jfr', filename: 'jfr', data: jfr },
       { name: 'labels', filename: 'labels', data: labels },
@@ -207,6 +241,10 @@ describe('what is refused', () => {
       ['empty_body', 422, 'unknown', { query: 'name=a', ...form('other', profile) }],
       ['empty_body', 422, 'unknown', { query: 'name=a', ...form('profile', Buffer.alloc(0)) }],
       ['empty_body', 422, 'unknown', { query: 'name=a&format=jfr', ...form('labels', profile) }],
+      ['bad_jfr', 422, 'unknown', { query: 'name=a&format=jfr', ...form('jfr', soundForms.jfr.subarray(0, 2000)) }],
+      ['bad_line', 422, 'unknown', { query: 'name=a', body: Buffer.from('main;work 3\nmain 4x\n') }],
+      ['bad_value', 422, 'unknown', { query: 'name=a', body: Buffer.from('main -1\n') }],
+      ['unknown_profile_type', 400, 'invalid_argument', { query: 'name=a.b', body: soundForms.groups }],
       ['unsupported_delta', 422, 'unknown', { query: 'name=a', ...prev }],
       ['bad_json', 422, 'unknown', { query: 'name=a', ...badConfig }],
       ['bad_multipart', 422, 'unknown', { query: 'name=a', ...form('profile', profile), body: Buffer.from('x') }],

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { otlpToPprof } from '../../../../src/wire/convert/otlp-to-pprof.ts';
-import { pprofToOtlp } from '../../../../src/wire/convert/pprof-to-otlp.ts';
+import { toOtlp } from '../../../../src/wire/convert/to-otlp.ts';
+import { toPprof } from '../../../../src/wire/convert/to-pprof.ts';
 import { CURRENT, capture, noCorpus } from '../../../kit/otlp.ts';
 import { madeRequest } from '../../../kit/otlp-made.ts';
 import { treeOf } from '../../../kit/otlp-tree.ts';
@@ -56,8 +56,10 @@ function same(raw: Uint8Array, name = ''): void {
   // Ids of zeros are no labels, and one label alone is no link.
   for (const key of IDS) lost.add(key);
   const { length } = treeOf(raw).resources;
-  const profiles = Array.from({ length }, (_none, part) => otlpToPprof(raw, part).profiles).flat();
-  const { bytes } = pprofToOtlp(profiles.map(one => ({ attributes: new Map(), raw: one, receivedMs: 1 })));
+  const profiles = Array.from({ length }, (_none, part) => toPprof('otlp', raw, { part }).profiles).flat();
+  const { bytes } = toOtlp(
+    profiles.map(one => ({ attributes: new Map(), form: 'pprof', raw: one, about: { receivedMs: 1 } })),
+  );
   const back = new Uint8Array(bytes);
   assert.equal(treeOf(back).resources.length, profiles.length, 'each profile is a part, in order');
   assert.deepEqual(meaning(back, lost, !takesIds), meaning(raw, lost, !takesIds), name);

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { LOSSES, type Loss } from '../../../../src/wire/convert/losses.ts';
-import { otlpToPprof } from '../../../../src/wire/convert/otlp-to-pprof.ts';
-import { pprofToOtlp } from '../../../../src/wire/convert/pprof-to-otlp.ts';
+import { toOtlp } from '../../../../src/wire/convert/to-otlp.ts';
+import { toPprof } from '../../../../src/wire/convert/to-pprof.ts';
 import { wireVersionOf } from '../../../../src/wire/otlp/version.ts';
 import { scanPprof } from '../../../../src/wire/pprof/scan.ts';
 import { corpusDir, recordings } from '../../../kit/corpus.ts';
@@ -56,7 +56,7 @@ function written(what: {
 }
 
 const one = (request: Uint8Array): PlainProfile & { losses: readonly Loss[] } => {
-  const { profiles, losses } = otlpToPprof(request, 0);
+  const { profiles, losses } = toPprof('otlp', request, { part: 0 });
   assert.equal(profiles.length, 1);
   return { ...byProtobufjs(profiles[0]!), losses };
 };
@@ -132,7 +132,7 @@ test('profiles that differ in time, duration, period or attributes stay apart, a
       {},
     ],
   });
-  const { profiles, losses } = otlpToPprof(request, 0);
+  const { profiles, losses } = toPprof('otlp', request, { part: 0 });
   assert.deepEqual(
     profiles.map(raw => scanPprof(raw).types.length),
     [2, 1, 1, 1, 1, 1],
@@ -205,13 +205,13 @@ test('a link becomes two labels, and they a link again; other labels of these na
     tables: { linkTable: [{}, link] },
     profiles: [{ samples: [{ stackIndex: 1, linkIndex: 1, values: [1] }] }],
   });
-  const { profiles, losses } = otlpToPprof(request, 0);
+  const { profiles, losses } = toPprof('otlp', request, { part: 0 });
   assert.deepEqual(losses, []);
   assert.deepEqual(labelsOf(byProtobufjs(profiles[0]!)), [
     ['trace_id', TRACE, ''],
     ['span_id', SPAN, ''],
   ]);
-  const { bytes } = pprofToOtlp([{ attributes: new Map(), raw: profiles[0]!, receivedMs: 1 }]);
+  const { bytes } = toOtlp([{ attributes: new Map(), form: 'pprof', raw: profiles[0]!, about: { receivedMs: 1 } }]);
   const [resource] = treeOf(new Uint8Array(bytes)).resources as [{ scopes: [{ profiles: [{ samples: string[] }] }] }];
   const sample = JSON.parse(resource.scopes[0].profiles[0].samples[0]!);
   assert.deepEqual([sample.link, sample.attributes], [[TRACE, SPAN], []]);
@@ -286,7 +286,7 @@ test('real captures become sound pprof with the sums they had', { skip: noCorpus
     CURRENT.map(name => {
       const request = capture(name);
       const parts = treeOf(request).resources.length;
-      const totals = Array.from({ length: parts }, (_none, part) => otlpToPprof(request, part).profiles).flat();
+      const totals = Array.from({ length: parts }, (_none, part) => toPprof('otlp', request, { part }).profiles).flat();
       return [name, totals.map(raw => scanPprof(raw).types[0]!.total).reduce((sum, total) => sum + total)];
     }),
   );
@@ -310,7 +310,7 @@ test('what the Java agent sends over OTLP, values that are not packed, is 1.10 a
     const facts = parts[0]!.facts as unknown as Facts;
     for (const [part, { profiles }] of facts.resourceProfiles.entries())
       assert.deepEqual(
-        otlpToPprof(request, part).profiles.map(raw => {
+        toPprof('otlp', request, { part }).profiles.map(raw => {
           const { types, samples } = scanPprof(raw);
           return [String(types[0]!.total), samples];
         }),
@@ -326,7 +326,7 @@ test('whatever a request holds, its pprof is sound, and every loss is in the tab
     fc.property(madeRequest, request => {
       const parts = treeOf(request).resources.length;
       for (let part = 0; part < parts; part++) {
-        const { profiles, losses } = otlpToPprof(request, part);
+        const { profiles, losses } = toPprof('otlp', request, { part });
         for (const raw of profiles) scanPprof(raw);
         for (const { reason, items } of losses) {
           assert.equal(LOSSES[reason].from, 'otlp');

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { otlpToPprof } from '../../../../src/wire/convert/otlp-to-pprof.ts';
-import { pprofToOtlp } from '../../../../src/wire/convert/pprof-to-otlp.ts';
+import { toOtlp } from '../../../../src/wire/convert/to-otlp.ts';
+import { toPprof } from '../../../../src/wire/convert/to-pprof.ts';
 import { decodePprof } from '../../../../src/wire/pprof/decode.ts';
 import { made } from '../../../kit/made.ts';
 import { byProtobufjs, profileProto } from '../../../kit/oracles.ts';
@@ -14,7 +14,7 @@ import { soundProfiles } from '../../../kit/profiles.ts';
 const attributes = new Map([['service.name', 'shop']]);
 const RECEIVED_MS = 1_700_000_000_000;
 const there = (raw: Uint8Array) => {
-  const { bytes, losses } = pprofToOtlp([{ attributes, raw, receivedMs: RECEIVED_MS }]);
+  const { bytes, losses } = toOtlp([{ attributes, form: 'pprof', raw, about: { receivedMs: RECEIVED_MS } }]);
   return { bytes: new Uint8Array(bytes), losses };
 };
 const string = (value: unknown) => JSON.stringify(value, (_key, one) => (typeof one === 'bigint' ? `${one}n` : one));
@@ -67,7 +67,7 @@ function meaning(profile: PlainProfile, known: Map<string, number>) {
 
 function same(raw: Uint8Array, file = ''): void {
   const { bytes } = there(raw);
-  const { profiles } = otlpToPprof(bytes, 0);
+  const { profiles } = toPprof('otlp', bytes, { part: 0 });
   assert.equal(profiles.length, 1, file);
   const known = new Map<string, number>();
   assert.deepEqual(meaning(byProtobufjs(profiles[0]!), known), meaning(byProtobufjs(raw), known), file);
@@ -246,8 +246,13 @@ test('what OTLP cannot carry is counted', () => {
 
 test('profile n is part n, over one dictionary', () => {
   const raws = [pprof([{ value: [1, 2] }]), pprof([{ value: [3, 4] }])];
-  const { bytes } = pprofToOtlp(
-    raws.map((raw, at) => ({ attributes: new Map([['at', BigInt(at)]]), raw, receivedMs: RECEIVED_MS })),
+  const { bytes } = toOtlp(
+    raws.map((raw, at) => ({
+      attributes: new Map([['at', BigInt(at)]]),
+      form: 'pprof',
+      raw,
+      about: { receivedMs: RECEIVED_MS },
+    })),
   );
   const request = new Uint8Array(bytes);
   const tree = treeOf(request);
@@ -257,15 +262,20 @@ test('profile n is part n, over one dictionary', () => {
     [[['at', { int: '0' }]], [['at', { int: '1' }]]],
   );
   assert.deepEqual([tree.orphans, tree.duplicates], [[], []]);
-  const byAndBy = pprofToOtlp(
-    raws.map((raw, at) => ({ attributes: new Map([['at', BigInt(at)]]), raw, receivedMs: RECEIVED_MS })),
+  const byAndBy = toOtlp(
+    raws.map((raw, at) => ({
+      attributes: new Map([['at', BigInt(at)]]),
+      form: 'pprof',
+      raw,
+      about: { receivedMs: RECEIVED_MS },
+    })),
     decodePprof(raws[0]!).heldBytes + 100,
   );
   assert.notDeepEqual(new Uint8Array(byAndBy.bytes), request, 'merged, so that rows stand in another order');
   assert.deepEqual(treeOf(byAndBy.bytes), tree, 'also where they do not fit decoded at once');
   const known = new Map<string, number>();
   for (const [at, raw] of raws.entries()) {
-    const [back] = otlpToPprof(request, at).profiles;
+    const [back] = toPprof('otlp', request, { part: at }).profiles;
     assert.deepEqual(meaning(byProtobufjs(back!), known), meaning(byProtobufjs(raw), known));
   }
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { otlpToPprof } from '../../../../src/wire/convert/otlp-to-pprof.ts';
+import { toPprof } from '../../../../src/wire/convert/to-pprof.ts';
 import { DecodeError } from '../../../../src/wire/decode-error.ts';
 import { decodeOtlp, partsOf } from '../../../../src/wire/otlp/decode.ts';
 import { encodeOtlp } from '../../../../src/wire/otlp/encode.ts';
@@ -59,7 +59,7 @@ function readAll(raw: Uint8Array): boolean {
     }
     const written = attempt(() => new Uint8Array(encodeOtlp([{ attributes: new Map(), columns }])));
     if (written) decodeOtlp(written, 0);
-    const converted = attempt(() => otlpToPprof(raw, part));
+    const converted = attempt(() => toPprof('otlp', raw, { part }));
     for (const one of converted?.profiles ?? []) scanPprof(one);
   }
   return sound;

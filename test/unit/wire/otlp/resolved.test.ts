@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import { otlpToPprof } from '../../../../src/wire/convert/otlp-to-pprof.ts';
+import { toPprof } from '../../../../src/wire/convert/to-pprof.ts';
 import { fromJson } from '../../../../src/wire/otlp/json-read.ts';
 import { toJson } from '../../../../src/wire/otlp/json-write.ts';
 import { mergeOtlp } from '../../../../src/wire/otlp/merge.ts';
@@ -89,7 +89,7 @@ test('what becomes pprof keeps every sum', { skip: noCorpus }, () => {
   for (const { name, raw } of requests()) {
     const due = resolvedProfiles(raw).map(({ scopes }) => scopes.flatMap(({ profiles }) => profiles.map(sumOf)));
     for (const [part, sums] of due.entries()) {
-      const facts = otlpToPprof(raw, part).profiles.map(factsOf);
+      const facts = toPprof('otlp', raw, { part }).profiles.map(factsOf);
       const found = facts.flatMap(one => one.sums.map(BigInt));
       assert.deepEqual(found, sums, `${name}, part ${part} of ${profilesIn(raw).length}`);
     }

@@ -1,38 +1,11 @@
+// What only OTLP has a place for, counted where it becomes something else.
 import type { Columns } from '../../model/columns/columns.ts';
 import { TIMES, VALUES } from '../../model/columns/observations.ts';
 import type { OtlpFields } from '../../model/columns/otlp-fields.ts';
-import { decodeOtlp } from '../otlp/decode.ts';
-import { encodePprof, releaseOutput } from '../pprof/encode.ts';
-import { linksToLabels } from './links.ts';
-import { type Loss, Losses } from './losses.ts';
+import type { Losses } from './losses.ts';
 
-/**
- * One ResourceProfiles as pprof profiles: one for each group of Profiles of a scope that agree in time, duration, period and attributes.
- * The attributes of the resource are the envelope's, and not in them. docs/fidelity.md says what is lost.
- * @param request OTLP profiles 1.10; may lie in shared memory
- * @returns profiles in memory of their own, not compressed
- * @throws DecodeError as `decodeOtlp`
- */
-export function otlpToPprof(
-  request: Uint8Array,
-  part: number,
-): { profiles: readonly Uint8Array[]; losses: readonly Loss[] } {
-  const losses = new Losses();
-  const groups = decodeOtlp(request, part);
-  countOfResource(groups, losses);
-  const profiles = groups.map(columns => {
-    countLosses(columns, columns.otlp!, losses);
-    linksToLabels(columns, losses);
-    // So that strings of what is lost do not stay in the table.
-    columns.edited = true;
-    return new Uint8Array(encodePprof(columns));
-  });
-  releaseOutput();
-  return { profiles, losses: losses.list() };
-}
-
-/** What groups have in common, once. */
-function countOfResource(groups: readonly Columns[], losses: Losses): void {
+/** What the groups of one ResourceProfiles have in common, once. */
+export function countOfResource(groups: readonly Columns[], losses: Losses): void {
   const [first] = groups;
   if (first?.otlp?.schemaUrl) losses.add('otlp_schema_url');
   if (first?.otlp?.resourceDroppedAttributes) losses.add('otlp_dropped_attributes');
@@ -51,7 +24,8 @@ function countOfResource(groups: readonly Columns[], losses: Losses): void {
   }
 }
 
-function countLosses(columns: Columns, otlp: OtlpFields, losses: Losses): void {
+/** What one group says and other forms do not. */
+export function countOtlp(columns: Columns, otlp: OtlpFields, losses: Losses): void {
   const { samples, labels } = columns;
   losses.add('otlp_mapping_attribute', otlp.mappingAttributes);
   losses.add('otlp_location_attribute', otlp.locationAttributes);
