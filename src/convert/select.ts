@@ -1,5 +1,5 @@
 // What the profiles of a file are called, and which of them is meant.
-import { type Attributes, labelText } from '../model/attributes.ts';
+import { type Attributes, labelText, withSaid } from '../model/attributes.ts';
 import type { Columns } from '../model/columns/columns.ts';
 import type { ValueType } from '../model/summary.ts';
 import type { ReadProfile } from '../wire/convert/read.ts';
@@ -23,7 +23,6 @@ export interface NamedProfile extends FoundProfile {
 
 /** What is taken of several where nobody chose. */
 const PREFERRED = ['process_cpu', 'wall'];
-const NAME = '__name__';
 /** Names that an error lists. */
 const MAX_LISTED = 10;
 
@@ -52,21 +51,23 @@ export function typeAt(columns: Columns, name?: string): number {
 export function named(profiles: readonly FoundProfile[]): NamedProfile[] {
   const series = profiles.map(seriesOf);
   const types = profiles.map(({ columns }) => typesOf(columns)[typeAt(columns)]?.type ?? '');
-  const groups = Map.groupBy(profiles.keys(), at => series[at]!);
-  const typed = series.map((name, at) => {
-    const telling = new Set(groups.get(name)!.map(other => types[other])).size > 1;
-    return telling ? `${name}:${types[at]}` : name;
-  });
-  const twins = Map.groupBy(profiles.keys(), at => typed[at]!);
+  const ofSeries = new Map<string, Set<string>>();
+  for (const [at, name] of series.entries()) ofSeries.set(name, (ofSeries.get(name) ?? new Set()).add(types[at]!));
+  const typed = series.map((name, at) => (ofSeries.get(name)!.size > 1 ? `${name}:${types[at]}` : name));
+  const alike = Map.groupBy(typed, name => name);
+  const count = new Map<string, number>();
   return profiles.map((profile, at) => {
-    const alike = twins.get(typed[at]!)!;
-    const name = alike.length === 1 ? typed[at]! : `${typed[at]}#${alike.indexOf(at) + 1}`;
+    const own = typed[at]!;
+    count.set(own, (count.get(own) ?? 0) + 1);
+    const name = alike.get(own)!.length === 1 ? own : `${own}#${count.get(own)}`;
     return { ...profile, name, series: series[at]! };
   });
 }
 
+/** What the file calls it, else what its types say. */
 function seriesOf({ columns, attributes, resource }: FoundProfile): string {
-  const said = labelText(resource.get(NAME)) ?? attributes.get(NAME) ?? attributes.get('profile_name');
+  const all = withSaid(resource, attributes);
+  const said = labelText(all.get('__name__')) || labelText(all.get('profile_name'));
   return said || profileName(typesOf(columns)) || 'profile';
 }
 

@@ -1,9 +1,7 @@
 // Profiles of a file in another form.
-
-import { withSaid } from '../model/attributes.ts';
+import { keyIn, labelText, withSaid } from '../model/attributes.ts';
 import { countOfResource } from '../wire/convert/otlp-losses.ts';
 import { prepare } from '../wire/convert/to-otlp.ts';
-import { titleOf } from '../wire/convert/to-text.ts';
 import { writeFolded, writePprof, writeSpeedscope } from '../wire/convert/write.ts';
 import { DecodeError } from '../wire/decode-error.ts';
 import { encodeOtlp, type PartColumns, releaseOtlpOutput } from '../wire/otlp/encode.ts';
@@ -43,8 +41,9 @@ export function write(
         countResources(profiles, opened);
         return new Uint8Array(writePprof(profiles[0]!.columns, losses));
       case 'speedscope': {
+        if (form === 'speedscope' && isAll(profiles, opened)) return opened.raw;
         countResources(profiles, opened);
-        const sources = profiles.map(one => ({ name: titleOf(one, one.resource), columns: one.columns }));
+        const sources = profiles.map(one => ({ name: titleOf(one), columns: one.columns }));
         return writeSpeedscope(sources, losses);
       }
       default: {
@@ -56,15 +55,17 @@ export function write(
     }
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    throw new Refusal(`${opened.name}: cannot be written as ${format}: ${error.message} (${error.reason})`);
+    const other = format === 'lines' ? '; --to folded writes a stack once, with its value' : '';
+    throw new Refusal(`${opened.name}: cannot be written as ${format}: ${error.message} (${error.reason})${other}`);
   } finally {
     releaseOutput();
   }
 }
 
 /** One request: what came as OTLP as the parts it came in, anything else a resource for each profile. */
-function otlp(profiles: readonly NamedProfile[], { form, raw, profiles: all, losses, writtenMs }: Opened): Uint8Array {
-  if (form === 'otlp' && profiles.length === all.length) {
+function otlp(profiles: readonly NamedProfile[], opened: Opened): Uint8Array {
+  const { form, raw, losses, writtenMs } = opened;
+  if (form === 'otlp' && isAll(profiles, opened)) {
     const skeleton = skeletonOf(raw);
     const kept = skeleton.parts.map(({ attributes }, part) => ({ part, attributes }));
     // Strings in place: what reads the file need not know of references, which are new in 1.10.
@@ -82,6 +83,14 @@ function otlp(profiles: readonly NamedProfile[], { form, raw, profiles: all, los
   const bytes = new Uint8Array(encodeOtlp(parts, losses));
   releaseOtlpOutput();
   return bytes;
+}
+
+const isAll = (profiles: readonly NamedProfile[], opened: Opened) => profiles.length === opened.profiles.length;
+
+/** Service and profile. */
+function titleOf({ name, resource }: NamedProfile): string {
+  const service = labelText(resource.get(keyIn(resource, 'service_name') ?? ''));
+  return service ? `${service} ${name}` : name;
 }
 
 /** What a resource says, and its scopes, which has no place beside the profiles of other forms. */

@@ -23,6 +23,4 @@ export interface Examined {
   readonly summary: Summary;
   /** Its length with compression undone. */
   readonly inflatedBytes: number;
-  /** What of it nothing can carry on, by reason (docs/fidelity.md). */
-  readonly losses?: readonly { readonly reason: string; readonly items: number }[];
 }

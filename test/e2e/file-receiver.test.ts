@@ -168,9 +168,6 @@ for (const format of ['pprof', 'otlp', 'otlp_json'])
 
 /** Of the corpus: broken on purpose, or texts in an encoding that no profiler writes. */
 const UNREADABLE = [
-  'folded/simple-utf16-be.txt',
-  'folded/simple-utf16-le.txt',
-  'folded/simple-with-invalids.txt',
   'speedscope/invalid-incomplete.speedscope.json',
   'speedscope/invalid-out-of-order.speedscope.json',
 ];

@@ -19,7 +19,7 @@ const SPACES: readonly number[] = [0x20, 0x09, 0x0a, 0x0d];
 export interface Contents {
   readonly form: Form;
   readonly payloads: readonly Payload[];
-  /** What of it nothing can carry on, by reason. */
+  /** What of OTLP nothing can carry on, by reason; what other forms lose is lost where they are converted. */
   readonly losses: readonly { readonly reason: string; readonly items: number }[];
 }
 
@@ -54,8 +54,8 @@ export class Held {
 export async function contentsOf(file: Buffer, maxInflated: number, host: Host, held: Held): Promise<Contents> {
   const { form, encoding, bytes } = await opened(file, maxInflated, host.memory, held);
   if (form === 'otlp') return otlpContents(bytes, host);
-  const { summary, losses = [] } = await host.examine({ form, encoding, bytes }, maxInflated, ORIGIN);
-  return { form, payloads: [{ form, encoding, bytes, summaries: [summary] }], losses };
+  const { summary } = await host.examine({ form, encoding, bytes }, maxInflated, ORIGIN);
+  return { form, payloads: [{ form, encoding, bytes, summaries: [summary] }], losses: [] };
 }
 
 interface Opened {

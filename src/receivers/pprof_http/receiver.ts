@@ -38,16 +38,10 @@ export function createReceiver(config: Config, host: Host, next: Consumer<'profi
 export function protocolOf(config: Config, host: Host, next: Consumer<'profiles'>): Protocol {
   const rejected = counters.rejected(host.metrics);
   const dropped = counters.dropped(host.metrics);
-  const losses = counters.losses(host.metrics);
-  const examine: Host['examine'] = async (payload, maxBytes) => {
-    const examined = await host.examine(payload, maxBytes);
-    for (const { reason, items } of examined.losses ?? []) losses.record(items, { reason });
-    return examined;
-  };
   const handle = async (request: Request): Promise<Response> => {
     try {
       const attributes = labelsOf(request.query, config.max_label_names);
-      const payload = await payloadOf(request, config, examine);
+      const payload = await payloadOf(request, config, host);
       if (!('form' in payload)) return refused(payload);
       if (payload.summaries?.[0]?.samples === 0) {
         dropped.record(1, { reason: 'empty_profile' });
@@ -91,7 +85,7 @@ function labelsOf(query: string, maxNames: number): ReadonlyMap<string, string> 
   return labels;
 }
 
-async function payloadOf(request: Request, config: Config, examine: Host['examine']): Promise<Payload | BodyProblem> {
+async function payloadOf(request: Request, config: Config, host: Host): Promise<Payload | BodyProblem> {
   const body = await request.read({ maxBytes: config.max_body_size, maxInflatedBytes: config.max_inflated_size });
   if (body.kind === 'problem') return body;
   const contentType = String(request.headers['content-type'] ?? '');
@@ -100,7 +94,7 @@ async function payloadOf(request: Request, config: Config, examine: Host['examin
   const plain = opened ? await body.decoded() : body;
   if (plain.kind === 'problem') return plain;
   const bytes = form ? profileIn(parseMultipart(plain.bytes, contentType)) : plain.bytes;
-  return receiveProfile(bytes, config.validate, config.max_inflated_size, examine);
+  return receiveProfile(bytes, config.validate, config.max_inflated_size, host.examine);
 }
 
 /** The part `profile`, or else the first file, or else the first part: whatever name a form gave it. Empty without any. */

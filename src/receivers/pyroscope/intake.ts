@@ -25,7 +25,6 @@ export class Intake {
   readonly #next: Consumer<'profiles'>;
   readonly #rejected: Instrument;
   readonly #dropped: Instrument;
-  readonly #losses: Instrument;
 
   constructor(config: Config, host: Host, next: Consumer<'profiles'>) {
     this.config = config;
@@ -34,28 +33,20 @@ export class Intake {
     this.#next = next;
     this.#rejected = counters.rejected(host.metrics);
     this.#dropped = counters.dropped(host.metrics);
-    this.#losses = counters.losses(host.metrics);
   }
 
   /** A profile of the request. @param budget what all its profiles may inflate to, when there are several @throws DecodeError */
   pprof(bytes: Uint8Array, budget: number | InflateBudget = this.read.maxInflatedBytes): Promise<Payload> {
-    return receiveProfile(bytes, this.config.validate, budget, this.#examine);
+    return receiveProfile(bytes, this.config.validate, budget, this.#host.examine);
   }
 
   /** The body of /ingest in one of the other forms. @throws DecodeError */
   async other(form: Form, bytes: Uint8Array, origin: Origin): Promise<Payload> {
     const payload = payloadOf(form, bytes);
     if (this.config.validate === 'header') return payload;
-    const { summary } = await this.#examine(payload, this.read.maxInflatedBytes, origin);
+    const { summary } = await this.#host.examine(payload, this.read.maxInflatedBytes, origin);
     return { ...payload, summaries: [summary] };
   }
-
-  /** What a form says and nothing carries on is counted here: no exporter sees it. */
-  readonly #examine: Host['examine'] = async (payload, maxBytes, origin) => {
-    const examined = await this.#host.examine(payload, maxBytes, origin);
-    for (const { reason, items } of examined.losses ?? []) this.#losses.record(items, { reason });
-    return examined;
-  };
 
   /** Whether there is anything in it to forward; an empty profile is taken, counted, and goes no further. */
   worthwhile({ payload }: Profile): boolean {

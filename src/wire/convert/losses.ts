@@ -304,7 +304,7 @@ export const LOSSES = {
     to: 'speedscope',
     item: 'location',
     sentence:
-      'What a location says beside name, file, line and column of its functions: address, mapping, system name, start line, and which calls were inlined into it.',
+      'What a location says beside name, file, line and column of its functions: address, mapping, system name, start line, and which calls were inlined into it; and a location that no sample leads to.',
   },
   speedscope_profile_field: {
     from: 'any',
@@ -382,6 +382,11 @@ export const NORMALISED: readonly { readonly where: string; readonly sentence: s
     where: 'OTLP',
     sentence:
       'Comments that are numbered (`pprof.profile.comment.0`) or one text with commas are written as a list, and references in attributes as the strings they name.',
+  },
+  {
+    where: 'speedscope',
+    sentence:
+      'Of an evented profile, equal stacks are one sample, with the time in which they were open and nothing in them; time with nothing open belongs to none. Sample types are written as profiles of their own and read back as one.',
   },
 ];
 

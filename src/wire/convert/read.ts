@@ -61,7 +61,8 @@ export function readProfiles(
     case 'groups':
     case 'lines': {
       const values = form === 'groups' ? 'count' : 'lines';
-      const badLines = about.badLines ?? 'refuse';
+      // A sender hears of its mistake; nobody hears of one in a file, whose other lines are good.
+      const badLines = about.badLines ?? (about.origin?.door === 'file' ? 'skip' : 'refuse');
       return [typed(decodeFolded(raw, { values, badLines, maxBytes }, losses), about)];
     }
     case 'tree':

@@ -1,7 +1,7 @@
 import type { Columns } from '../../model/columns/columns.ts';
 import type { Losses } from '../convert/losses.ts';
 import { DecodeError } from '../decode-error.ts';
-import { HASH, isBlank, NEWLINE, SEMICOLON, SLASH, SPACE } from './ascii.ts';
+import { CLOSING_BRACE, HASH, isBlank, NEWLINE, SEMICOLON, SLASH, SPACE } from './ascii.ts';
 import { FrameNames } from './frame-names.ts';
 import { LabelReader } from './label-reader.ts';
 import { LabelWriter } from './label-writer.ts';
@@ -108,7 +108,8 @@ class Encoder {
   /** Where frames end as labels do; false where something was changed. */
   #guardEnd(from: number, labelled: boolean): boolean {
     const out = this.#out;
-    if (labelled || new LabelReader(out.bytes).begin(from, out.length) === out.length) return true;
+    if (labelled || out.bytes[out.length - 1] !== CLOSING_BRACE) return true;
+    if (new LabelReader(out.bytes).begin(from, out.length) === out.length) return true;
     out.byte(SPACE);
     return false;
   }

@@ -3,7 +3,7 @@ import { bad, type Input } from './input.ts';
 import { eventAt, Metadata } from './metadata.ts';
 
 const MAGIC = 0x464c5200;
-const HEADER_BYTES = 68;
+export const HEADER_BYTES = 68;
 const MAJOR_VERSION = 2;
 /** Events of a lower type describe types. */
 const CHECKPOINT_EVENT = 1;

@@ -154,6 +154,8 @@ export class Layouts {
     if (depth > MAX_DEPTH) throw bad('types are nested too deep');
     const code: number[] = [];
     this.#metadata.fields(type, field => {
+      if (code.length > MAX_OPS * STRIDE)
+        throw new DecodeError('too_many_elements', `a type has over ${MAX_OPS} fields`);
       const slot = slotOf(field);
       const element = field.isReference ? Int32Array.of(NUMBER, KEY_BYTES, -1) : this.#within(field.type, depth + 1);
       if (field.isArray) {
@@ -163,8 +165,6 @@ export class Layouts {
       const isOne = slot >= 0 && element.length === STRIDE && element[2] === -1;
       for (let at = 0; at < element.length; at += STRIDE)
         code.push(element[at]!, element[at + 1]!, isOne ? slot : element[at + 2]!);
-      if (code.length > MAX_OPS * STRIDE)
-        throw new DecodeError('too_many_elements', `a type has over ${MAX_OPS} fields`);
     });
     takeRoom(LAYOUT_BYTES + 4 * code.length);
     return joined(code);

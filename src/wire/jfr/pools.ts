@@ -1,4 +1,4 @@
-import type { Chunk } from './chunk.ts';
+import { type Chunk, HEADER_BYTES } from './chunk.ts';
 import { IdTable } from './id-table.ts';
 import { bad, type Input } from './input.ts';
 import { type Layout, Layouts } from './layout.ts';
@@ -42,7 +42,7 @@ export class Pools {
       const delta = this.#checkpoint(event.at, event.end);
       if (delta === 0) break;
       at += delta;
-      if (at <= chunk.start || at >= chunk.end) throw bad('a checkpoint lies outside its chunk');
+      if (at < chunk.start + HEADER_BYTES || at >= chunk.end) throw bad('a checkpoint lies outside its chunk');
     }
   }
 

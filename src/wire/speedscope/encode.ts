@@ -9,6 +9,8 @@ const COMMA = 0x2c;
 const OPEN = 0x5b;
 const CLOSE = 0x5d;
 const ZERO = 0x30;
+/** What a low half counts up to. */
+const HALF = 2 ** 32;
 
 export interface SpeedscopeSource {
   /** Stands in the file's name and, where it has more than one source, in that of each profile: service and `__name__`, say. */
@@ -36,8 +38,7 @@ export function encodeSpeedscope(sources: readonly SpeedscopeSource[], losses?: 
     separator = ',';
     new SourceWriter(out, frames, source, number, sources.length > 1).write(losses);
   }
-  out.text(']');
-  out.text(',"shared":{"frames":[');
+  out.text('],"shared":{"frames":[');
   frames.write(out);
   out.text(']}}\n');
   return out.written();
@@ -89,7 +90,7 @@ class SourceWriter {
       } else out.again(from, to);
       this.#weights(type);
     }
-    if (losses) countUnwritten(this.#columns, this.#locations.richer, losses);
+    if (losses) countUnwritten(this.#columns, this.#locations, losses);
   }
 
   #head(type: number): void {
@@ -147,6 +148,9 @@ class SourceWriter {
       if ((halves[at + 1]! | 0) < 0) continue;
       lo += halves[at]!;
       hi += halves[at + 1]!;
+      if (lo < HALF) continue;
+      lo -= HALF;
+      hi++;
     }
     return (BigInt(hi) << 32n) + BigInt(lo);
   }

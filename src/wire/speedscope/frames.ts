@@ -78,7 +78,8 @@ export class Frames {
     const { stack, stackLength } = samples;
     for (let at = 0; at < stackLength; at++) {
       const frame = stack[at]!;
-      if (frame >= this.count) throw new DecodeError('bad_reference', `a stack names a frame beyond ${this.count}`);
+      if (frame >= this.count)
+        throw new DecodeError('bad_reference', `a stack names a frame that is not among the ${this.count}`);
       if (this.#profileOf[frame] !== this.#profile) {
         this.#profileOf[frame] = this.#profile;
         this.#location[frame] = this.#placed(builder, frame);

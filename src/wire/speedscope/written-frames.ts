@@ -34,6 +34,8 @@ export class FrameList {
 export class LocationFrames {
   /** Locations that say more than their frames do. */
   richer = 0;
+  /** Those that no sample leads to. */
+  unmet: number;
   readonly #columns: Columns;
   readonly #list: FrameList;
   /** Where the frames of a location begin and end in `#frames`. */
@@ -44,6 +46,7 @@ export class LocationFrames {
   constructor(columns: Columns, list: FrameList) {
     this.#columns = columns;
     this.#list = list;
+    this.unmet = columns.locations.count - 1;
     this.#start = new Uint32Array(columns.locations.count).fill(UNMET);
     this.#end = new Uint32Array(columns.locations.count);
   }
@@ -74,6 +77,7 @@ export class LocationFrames {
     let isRicher = address !== 0n || locations.mapping[location] !== 0 || locations.folded[location] === 1;
     isRicher ||= end - first !== 1;
     this.#start[location] = this.#frames.length;
+    if (location !== 0) this.unmet--;
     for (let line = end - 1; line >= first; line--) {
       const fn = lines.function[line]!;
       const system = functions.systemName[fn]!;

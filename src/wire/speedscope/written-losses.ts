@@ -1,11 +1,9 @@
 import type { Columns } from '../../model/columns/columns.ts';
 import type { Losses } from '../convert/losses.ts';
+import type { LocationFrames } from './written-frames.ts';
 
-/**
- * Counts what a speedscope file cannot say of columns. One pass over samples and labels.
- * @param locations how many say more than frames do
- */
-export function countUnwritten(columns: Columns, locations: number, losses: Losses): void {
+/** Counts what a speedscope file does not say of columns that were written. One pass over samples and labels. */
+export function countUnwritten(columns: Columns, locations: LocationFrames, losses: Losses): void {
   const { samples, labels } = columns;
   let labelCount = 0;
   let negative = 0;
@@ -14,7 +12,7 @@ export function countUnwritten(columns: Columns, locations: number, losses: Loss
     if (hasNegative(columns, sample)) negative++;
   }
   losses.add('speedscope_labels', labelCount);
-  losses.add('speedscope_symbol', locations);
+  losses.add('speedscope_symbol', locations.richer + locations.unmet);
   losses.add('speedscope_negative', negative);
   losses.add('speedscope_profile_field', Number(saysMore(columns)));
 }

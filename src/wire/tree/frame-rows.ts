@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { ColumnsBuilder } from '../../model/columns/builder.ts';
 import { grown } from '../../model/columns/growth.ts';
+import { StringIndex } from '../../model/columns/string-index.ts';
 import { DecodeError } from '../decode-error.ts';
 import { MAX_FRAMES } from '../folded/limits.ts';
 import { NamedPlaces } from '../folded/named-places.ts';
@@ -12,6 +13,7 @@ export class FrameRows {
   readonly #builder: ColumnsBuilder;
   readonly #places: NamedPlaces;
   readonly #bytes: Uint8Array;
+  readonly #index: StringIndex;
   readonly #reason: string;
   /** Root first. */
   #rows = new Uint32Array(64) as Uint32Array;
@@ -24,6 +26,7 @@ export class FrameRows {
     this.#places = new NamedPlaces(builder.columns);
     this.#bytes = bytes;
     this.#reason = reason;
+    this.#index = new StringIndex(builder.columns.strings);
   }
 
   get depth(): number {
@@ -37,19 +40,24 @@ export class FrameRows {
 
   /** A name that is a range of the source. @throws DecodeError bad_string, too_deep, too_many_elements, the reason */
   push(from: number, to: number): void {
-    this.#checkLength(to - from);
     const { strings } = this.#builder.columns;
-    const known = strings.count;
-    const name = this.#builder.stringAt(from, to);
-    if (strings.count > known) checkText(this.#bytes.subarray(from, to));
+    let name = this.#find(this.#bytes, from, to);
+    if (name < 0) {
+      name = strings.count;
+      strings.add(from, to);
+      this.#index.add(name);
+    }
     this.#add(name);
   }
 
-  /** A name that was put together. @throws DecodeError as `push` */
-  pushBytes(bytes: Buffer): void {
-    this.#checkLength(bytes.length);
-    checkText(bytes);
-    this.#add(this.#builder.string(bytes.toString()));
+  /** A name that was put together, in other memory. @throws DecodeError as `push` */
+  pushCopy(memory: Uint8Array, from: number, to: number): void {
+    let name = this.#find(memory, from, to);
+    if (name < 0) {
+      name = this.#builder.columns.strings.append(memory.subarray(from, to));
+      this.#index.add(name);
+    }
+    this.#add(name);
   }
 
   /** @throws DecodeError too_many_elements */
@@ -69,11 +77,12 @@ export class FrameRows {
     this.#rows[at] = this.#places.of(name);
   }
 
-  #checkLength(length: number): void {
-    if (length > MAX_NAME_BYTES) throw new DecodeError(this.#reason, `a name has more than ${MAX_NAME_BYTES} bytes`);
+  /** The row of a name; -1 where it is new, and may be one. */
+  #find(memory: Uint8Array, from: number, to: number): number {
+    if (from === to) return 0;
+    if (to - from > MAX_NAME_BYTES) throw new DecodeError(this.#reason, `a name has more than ${MAX_NAME_BYTES} bytes`);
+    const row = this.#index.findIn(memory, from, to - from);
+    if (row < 0 && !isUtf8(memory.subarray(from, to))) throw new DecodeError('bad_string', 'a name is not valid UTF-8');
+    return row;
   }
-}
-
-function checkText(bytes: Uint8Array): void {
-  if (!isUtf8(bytes)) throw new DecodeError('bad_string', 'a name is not valid UTF-8');
 }

@@ -4,6 +4,8 @@ import type { FrameRows } from './frame-rows.ts';
 
 /** What is known of each node on the path: length of its key, frames in it that ended, and where the frame that has not ended begins. */
 const MARKS = 3;
+/** What a byte of a name that is looked up counts as, bytes: it is read twice, some 3 ns. */
+const LOOK_UP_COST = 4;
 /** Row 0 of no node: the key of the root's parent. */
 const NOTHING: readonly number[] = [0, 0, 0];
 
@@ -59,9 +61,8 @@ export class TrieKeys {
     const begin = this.#begin;
     if (begin >= this.#own) this.#frames.push(begin - this.#shift, end - this.#shift);
     else {
-      takeRoom(end - begin);
-      const { buffer, byteOffset } = this.#key;
-      this.#frames.pushBytes(Buffer.from(buffer, byteOffset + begin, end - begin));
+      takeRoom(LOOK_UP_COST * (end - begin));
+      this.#frames.pushCopy(this.#key, begin, end);
     }
   }
 
