@@ -77,16 +77,23 @@ test('after a burst that filled the memory everybody is served again, and the me
   const port = await freePort();
   const queue = { queue_size: '1GiB', num_consumers: 100 };
   const gateway = await Gateway.start({
-    receivers: { pyroscope: { endpoint: `127.0.0.1:${port}` } },
+    // Random bytes, which nothing makes smaller, in a form that is not looked at.
+    receivers: { pyroscope: { endpoint: `127.0.0.1:${port}`, validate: 'header' } },
     processors: { memory_limiter: { limit_mib: LIMIT_MIB } },
     exporters: {
       'pyroscope/slow': {
         endpoint: `http://127.0.0.1:${(store.address() as AddressInfo).port}`,
         timeout: '60s',
+        // So that nothing is converted.
+        max_profile_size: '16MiB',
         sending_queue: queue,
       },
       // Dead, with a queue that stays full: there is always more held than is always allowed.
-      'pyroscope/dead': { endpoint: 'http://127.0.0.1:9', sending_queue: { queue_size: '20MiB' } },
+      'pyroscope/dead': {
+        endpoint: 'http://127.0.0.1:9',
+        max_profile_size: '16MiB',
+        sending_queue: { queue_size: '20MiB' },
+      },
     },
     service: {
       pipelines: {

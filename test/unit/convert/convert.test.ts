@@ -111,19 +111,28 @@ test('of several profiles one is written, the others are named, and each can be 
 });
 
 test('the labels that an agent sends beside its JFR become labels of samples', async t => {
-  const sent = sentJfr().find(({ labels, labelFacts }) => labels && Object.keys(labelFacts?.labels ?? {}).length > 0);
-  if (!sent) return t.skip('no recording at hand has labels beside it');
   const dir = scratch(t);
-  const file = write(dir, 'a.jfr', sent.raw);
-  const out = join(dir, 'a.pb');
-  const [key, { values }] = Object.entries(sent.labelFacts!.labels)[0]!;
-  await run('convert', [file, out]);
-  assert.deepEqual(labelTexts(readFileSync(out), key), []);
-  const jfrLabels = write(dir, 'labels', gzipSync(sent.labels!));
-  const { code, err } = await run('convert', [file, out], { jfrLabels });
-  assert.equal(code, 0, err);
-  assert.ok(labelTexts(readFileSync(out), key).some(text => values.includes(text)));
-  const folded = await run('convert', [write(dir, 'f', FOLDED), out], { jfrLabels });
+  const out = join(dir, '{profile}.pb');
+  let found = 0;
+  for (const { raw, labels, labelFacts } of sentJfr()) {
+    if (!labels) continue;
+    const file = write(dir, 'a.jfr', raw);
+    const jfrLabels = write(dir, 'labels', gzipSync(labels));
+    for (const [key, { values }] of Object.entries(labelFacts?.labels ?? {})) {
+      const texts = async (options = {}) => {
+        const { code, err } = await run('convert', [file, out], options);
+        assert.equal(code, 0, err);
+        const names = [...err.matchAll(/^flamegate: wrote (.+)$/gm)].map(([, name]) => name!);
+        return names.flatMap(name => labelTexts(readFileSync(name), key));
+      };
+      assert.deepEqual(await texts(), []);
+      const own = await texts({ jfrLabels });
+      assert.ok(own.every(text => values.includes(text)));
+      found += own.length;
+    }
+  }
+  assert.ok(found > 0, 'some sample has a label');
+  const folded = await run('convert', [write(dir, 'f', FOLDED), out], { jfrLabels: join(dir, 'labels') });
   assert.equal(folded.code, 2);
 });
 
@@ -212,4 +221,25 @@ test('what is no profile is one line that says what was looked for', async t => 
   const from = await run('convert', [write(dir, 'x', FOLDED), join(dir, 'x.pb')], { from: 'pproof' });
   assert.equal(from.code, 2);
   assert.match(from.err, /--from is one of pprof, otlp, /);
+});
+
+test('names out of a file steer no terminal', async t => {
+  const dir = scratch(t);
+  const profile = { type: 'sampled', unit: 'seconds', startValue: 0, endValue: 1, samples: [[0]], weights: [1] };
+  const two = {
+    $schema: 'https://www.speedscope.app/file-format-schema.json',
+    shared: { frames: [{ name: 'main' }] },
+    profiles: [
+      { ...profile, name: 'a\u001b[31m' },
+      { ...profile, name: 'b\nflamegate: all is well' },
+    ],
+  };
+  const { code, err } = await run('convert', [write(dir, 'b.json', JSON.stringify(two)), join(dir, 'b.pb')]);
+  assert.equal(code, 0);
+  assert.match(
+    err,
+    /^flamegate: .* holds 2 profiles; a\\u\{1b\}\[31m is written, not b\\u\{a\}flamegate: all is well \(/,
+  );
+  const other = await run('convert', [join(dir, 'b.json'), join(dir, 'b.pb')], { profile: 'c' });
+  assert.equal(other.err.split('\n').length, 2);
 });
