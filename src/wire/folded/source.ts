@@ -14,10 +14,12 @@ const TRANSCODED_PER_BYTE = 3;
  */
 export function sourceOf(raw: Uint8Array): Buffer {
   const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
-  const [first, second, third] = bytes;
+  const [first, second] = bytes;
   if (first === 0xff && second === 0xfe) return transcoded(bytes, 'little');
   if (first === 0xfe && second === 0xff) return transcoded(bytes, 'big');
-  const text = first === 0xef && second === 0xbb && third === 0xbf ? bytes.subarray(3) : bytes;
+  let text = bytes;
+  // Texts with a mark that were put behind one have two, and no frame begins with one.
+  while (text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf) text = text.subarray(3);
   if (!isUtf8(text)) throw new DecodeError('bad_string', `the text is not valid UTF-8, at line ${badLineOf(text)}`);
   return text;
 }
