@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { outbox } from '../src/api/fields.ts';
 import type { Factory } from '../src/api/index.ts';
 import { fileSchema } from '../src/config/json-schema.ts';
-import { fidelityPage } from '../src/wire/convert/losses.ts';
+import { fidelityPage } from '../src/wire/convert/fidelity.ts';
 import { optionTable } from './option-table.ts';
 
 export interface Generated {

@@ -15,13 +15,18 @@ const TRANSCODED_PER_BYTE = 3;
 export function sourceOf(raw: Uint8Array): Buffer {
   const bytes = Buffer.from(raw.buffer, raw.byteOffset, raw.length);
   const [first, second] = bytes;
-  if (first === 0xff && second === 0xfe) return transcoded(bytes, 'little');
-  if (first === 0xfe && second === 0xff) return transcoded(bytes, 'big');
-  let text = bytes;
-  // Texts with a mark that were put behind one have two, and no frame begins with one.
-  while (text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf) text = text.subarray(3);
+  if (first === 0xff && second === 0xfe) return unmarked(transcoded(bytes, 'little'));
+  if (first === 0xfe && second === 0xff) return unmarked(transcoded(bytes, 'big'));
+  const text = unmarked(bytes);
   if (!isUtf8(text)) throw new DecodeError('bad_string', `the text is not valid UTF-8, at line ${badLineOf(text)}`);
   return text;
+}
+
+/** A text with a mark that was put behind another has two, and no frame begins with one. */
+function unmarked(bytes: Buffer): Buffer {
+  let at = 0;
+  while (bytes[at] === 0xef && bytes[at + 1] === 0xbb && bytes[at + 2] === 0xbf) at += 3;
+  return bytes.subarray(at);
 }
 
 function transcoded(bytes: Buffer, endian: 'little' | 'big'): Buffer {
