@@ -4,7 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
+import { initSync, interpret_jfr } from 'jfrview';
 import type { Form } from '../../src/model/payload.ts';
 import { Losses } from '../../src/wire/convert/losses.ts';
 import { readProfiles } from '../../src/wire/convert/read.ts';
@@ -14,10 +16,10 @@ import { formOf } from '../../src/wire/sniff.ts';
 import { partsOf } from '../kit/arrival.ts';
 import { corpusDir, recordings } from '../kit/corpus.ts';
 import { soundForms } from '../kit/forms.ts';
+import { measure } from './measure.ts';
 
 /** Time for one measurement, ms. */
 const MS = Number(process.env.CODEC_MS ?? 300);
-const ROUNDS = 5;
 /** Files that are small make figures of fixed costs. */
 const LEAST_BYTES = 1000;
 
@@ -26,6 +28,8 @@ interface Body {
   readonly form: Form;
   readonly raw: Buffer;
 }
+
+initSync({ module: readFileSync(fileURLToPath(import.meta.resolve('jfrview/jfrview_bg.wasm'))) });
 
 const gunzipped = (bytes: Buffer) => (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes);
 
@@ -104,24 +108,6 @@ function treeOf(text: Buffer): Buffer {
   return Buffer.from(bytes);
 }
 
-/** CPU time of the process, its compiler and collector threads included, ms. */
-function round(times: number, work: () => void): number {
-  const start = process.cpuUsage();
-  for (let n = 0; n < times; n++) work();
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1000;
-}
-
-/** Median of five rounds, ms per call. */
-function measure(work: () => void): number {
-  const budget = MS / ROUNDS;
-  let times = 1;
-  for (let took = round(times, work); took < budget && times < 1e6; took = round(times, work))
-    times = Math.ceil(took > budget / 10 ? (times * budget) / took : times * 2);
-  const rounds = Array.from({ length: ROUNDS }, () => round(times, work) / times);
-  return rounds.sort((a, b) => a - b)[ROUNDS >> 1]!;
-}
-
 /** What the JDK's own tool takes for a summary of events, its start included, ms of CPU; undefined where there is none. */
 function jdkSummary(raw: Buffer): number | undefined {
   const dir = mkdtempSync(join(tmpdir(), 'flamegate-bench-'));
@@ -138,6 +124,19 @@ function jdkSummary(raw: Buffer): number | undefined {
   } finally {
     rmSync(dir, { recursive: true });
   }
+}
+
+/** What the public parser in Rust and WebAssembly takes for the stacks of execution samples alone, ms of CPU; undefined where it fails. */
+function jfrviewOf(raw: Buffer): number | undefined {
+  const read = () => {
+    for (const sample of interpret_jfr(raw, true)) sample.free();
+  };
+  try {
+    read();
+  } catch {
+    return undefined;
+  }
+  return measure(read, MS) / 1000;
 }
 
 /** `0m1.234s` */
@@ -164,16 +163,18 @@ row([
   '× body',
   'as pprof, bytes',
   '`jfr summary`, ms of CPU',
+  'jfrview, ms of CPU',
 ]);
-row(Array.from({ length: 10 }, () => '---'));
+row(Array.from({ length: 11 }, () => '---'));
 for (const { name, form, raw } of all) {
   const read = () => readProfiles(form, raw, { badLines: 'skip' });
-  const ms = measure(read);
+  const ms = measure(read, MS) / 1000;
   const profiles = read();
   const held = profiles.reduce((sum, { columns }) => sum + columns.heldBytes, 0);
   const samples = profiles.reduce((sum, { columns }) => sum + columns.samples.count, 0);
   const pprof = profiles.reduce((sum, { columns }) => sum + writePprof(columns, new Losses()).length, 0);
   const jdk = form === 'jfr' ? jdkSummary(raw) : undefined;
+  const jfrview = form === 'jfr' ? jfrviewOf(raw) : undefined;
   row([
     form,
     basename(name) === name ? name : name.replace(/\.json$/, ''),
@@ -185,5 +186,6 @@ for (const { name, form, raw } of all) {
     (held / raw.length).toFixed(1),
     pprof,
     jdk === undefined ? '' : digits(jdk),
+    jfrview === undefined ? '' : digits(jfrview),
   ]);
 }

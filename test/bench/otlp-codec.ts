@@ -13,30 +13,12 @@ import { spliced } from '../../src/wire/otlp/splice.ts';
 import { wireVersionOf } from '../../src/wire/otlp/version.ts';
 import { CURRENT, capture, noCorpus } from '../kit/otlp.ts';
 import { requestByProtobufjs } from '../kit/otlp-schema.ts';
+import { measure } from './measure.ts';
 import { otlpOfSize } from './otlp-body.ts';
 
 /** Time for one measurement, ms. */
 const MS = Number(process.env.CODEC_MS ?? 150);
-const ROUNDS = 5;
 const EMPTY: Attributes = new Map();
-
-/** CPU time of the process, its compiler and collector threads included, ms. */
-function round(times: number, work: () => void): number {
-  const start = process.cpuUsage();
-  for (let n = 0; n < times; n++) work();
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1000;
-}
-
-/** Median of five rounds, µs per call. */
-function measure(work: () => void): number {
-  const budget = MS / ROUNDS;
-  let times = 1;
-  for (let took = round(times, work); took < budget && times < 1e6; took = round(times, work))
-    times = Math.ceil(took > budget / 10 ? (times * budget) / took : times * 2);
-  const rounds = Array.from({ length: ROUNDS }, () => round(times, work) / times);
-  return rounds.sort((a, b) => a - b)[ROUNDS >> 1]! * 1000;
-}
 
 /** Work on one request, in the order of the columns. */
 function works(raw: Uint8Array): Record<string, () => void> {
@@ -92,7 +74,7 @@ row(['request', 'bytes', ...columns]);
 row(Array.from({ length: columns.length + 2 }, () => '---'));
 for (const { name, raw } of requests) {
   const cells = Object.values(works(raw)).map(work => {
-    const us = measure(work);
+    const us = measure(work, MS);
     return `${digits(us)} (${(raw.length / us).toFixed(0)})`;
   });
   row([name, raw.length, ...cells]);

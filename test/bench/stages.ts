@@ -53,7 +53,13 @@ function shared(size: number): Uint8Array {
 function taskOf(group: StageGroup, bytes: Uint8Array): StageTask {
   const payload = { form: 'pprof' as const, encoding: 'gzip' as const, bytes };
   const out = new Uint8Array(new SharedArrayBuffer(outBytes([bytes.length])));
-  return { group, out, profiles: [{ attributes: new Map([['service_name', 'shop']]), payload, part: 0 }], receivedMs: 0, rewrite: false };
+  return {
+    group,
+    out,
+    profiles: [{ attributes: new Map([['service_name', 'shop']]), payload, part: 0 }],
+    receivedMs: 0,
+    rewrite: false,
+  };
 }
 
 /** One thread without a crossing: µs per profile. */

@@ -167,10 +167,7 @@ for (const format of ['pprof', 'otlp', 'otlp_json'])
   });
 
 /** Of the corpus: broken on purpose, or texts in an encoding that no profiler writes. */
-const UNREADABLE = [
-  'speedscope/invalid-incomplete.speedscope.json',
-  'speedscope/invalid-out-of-order.speedscope.json',
-];
+const UNREADABLE = ['speedscope/invalid-incomplete.speedscope.json', 'speedscope/invalid-out-of-order.speedscope.json'];
 const skip = corpusDir === undefined && 'the shared corpus is not beside the checkout';
 
 test('every form of real profile is read, on workers too', { skip }, async t => {

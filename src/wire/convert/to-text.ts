@@ -1,9 +1,11 @@
 import { type Attributes, keyIn, labelText, withSaid } from '../../model/attributes.ts';
+import type { Columns } from '../../model/columns/columns.ts';
 import type { Form } from '../../model/payload.ts';
+import { encodeFolded } from '../folded/encode.ts';
 import { profileName } from '../pyroscope/profile-name.ts';
 import { type Loss, Losses } from './losses.ts';
 import { type About, type ReadProfile, readProfiles } from './read.ts';
-import { writeGroups, writeSpeedscope } from './write.ts';
+import { toLabels, writeSpeedscope } from './write.ts';
 
 /** Forms that people look at. */
 export type TextForm = 'groups' | 'speedscope';
@@ -35,13 +37,25 @@ export function toText(
     const bytes = writeSpeedscope(sources, losses);
     return { profiles: [{ bytes, attributes: read[0]?.attributes ?? new Map() }], losses: losses.list() };
   }
-  const profiles = read.flatMap(({ columns, attributes }) =>
-    columns.sampleTypes.map(({ type, unit }, at) => ({
-      bytes: writeGroups(columns, at, losses),
+  const profiles = read.flatMap(({ columns, attributes }) => {
+    toLabels(columns, losses);
+    return columns.sampleTypes.map(({ type, unit }, at) => ({
+      bytes: groupsOf(columns, at, losses),
       attributes: new Map([...attributes, [TYPE, columns.strings.text(type)], [UNIT, columns.strings.text(unit)]]),
-    })),
-  );
+    }));
+  });
   return { profiles, losses: losses.list() };
+}
+
+/** One text of several: no sample type is lost with them, and what a profile loses it loses once; values are each type's own. */
+function groupsOf(columns: Columns, type: number, losses: Losses): Uint8Array {
+  const own = new Losses();
+  const bytes = encodeFolded(columns, { type, values: 'count', labels: false }, own);
+  for (const { reason, items } of own.list()) {
+    const isOfProfile = reason !== 'folded_negative';
+    if (reason !== 'folded_sample_type' && !(isOfProfile && type > 0)) losses.add(reason, items);
+  }
+  return bytes;
 }
 
 /** Service and kind of profile, as far as they are known. */

@@ -17,11 +17,6 @@ export function writePprof(columns: Columns, losses: Losses): Uint8Array {
   return encodePprof(columns);
 }
 
-/** One sample type as folded text, without labels. */
-export function writeGroups(columns: Columns, type: number, losses: Losses): Uint8Array {
-  return writeFolded(columns, { type, values: 'count', labels: false }, losses);
-}
-
 /** One sample type as folded text of either kind. */
 export function writeFolded(columns: Columns, options: FoldedEncodeOptions, losses: Losses): Uint8Array {
   toLabels(columns, losses);
@@ -34,7 +29,7 @@ export function writeSpeedscope(sources: readonly SpeedscopeSource[], losses: Lo
 }
 
 /** What only OTLP says becomes labels, or is counted. */
-function toLabels(columns: Columns, losses: Losses): void {
+export function toLabels(columns: Columns, losses: Losses): void {
   if (!columns.otlp) return;
   countOtlp(columns, columns.otlp, losses);
   linksToLabels(columns, losses);

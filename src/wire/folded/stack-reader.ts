@@ -40,7 +40,6 @@ export class StackReader {
     let start = at;
     let ends = this.#ends;
     // What of the stack of before is not overwritten is no longer one.
-    this.#to = this.#from;
     this.#depth = 0;
     if (from !== to)
       for (; ; at++) {

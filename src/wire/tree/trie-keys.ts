@@ -48,12 +48,10 @@ export class TrieKeys {
     this.#mark(depth);
   }
 
-  /** A sample with the key of the node; the empty one has no frames. */
+  /** A sample with the key of the node that was entered last; the empty one has no frames. Once for a node. */
   sample(value: bigint): void {
-    const ended = this.#frames.depth;
     if (this.#length > 0) this.#frame(this.#length);
     this.#frames.sample(value);
-    this.#frames.cut(ended);
   }
 
   /** The frame that ends here. */
