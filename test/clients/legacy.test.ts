@@ -54,9 +54,30 @@ test('go tool pprof -raw says the same of a legacy profile as of the pprof we ma
  * names, which belong to no address, stay. A label of 0 is none in protobuf.
  */
 function withoutExtras(said: string): string {
-  return said
-    .replace(/^( +\d+: 0x0*[1-9a-f][0-9a-f]*(?: M=\d+)?) .*(?:\n {13}.*)*$/gm, '$1 ')
-    .replace(/\n +bytes:\[0\]$/gm, '')
-    .replace(/\n +(?:controller|vehicle):\[.*$/gm, '')
-    .replace(/\[(?:FN|FL|LN|IN)\]/g, '');
+  return inPlace(
+    said
+      .replace(/^( +\d+: 0x0*[1-9a-f][0-9a-f]*(?: M=\d+)?) .*(?:\n {13}.*)*$/gm, '$1 ')
+      .replace(/\n +bytes:\[0\]$/gm, '')
+      .replace(/\n +(?:controller|vehicle):\[.*$/gm, '')
+      .replace(/\[(?:FN|FL|LN|IN)\]/g, ''),
+  );
+}
+
+/** Stacks of locations instead of their numbers: pprof keeps those that no sample leads to any more. */
+function inPlace(said: string): string {
+  const [samples = '', rest = ''] = said.split('Locations\n');
+  const [locations = '', mappings = ''] = rest.split('Mappings\n');
+  const known = new Map(
+    locations.split(/\n(?= +\d+: )/).map(one => [/^ *(\d+): /.exec(one)?.[1], one.replace(/^ *\d+: /, '').trim()]),
+  );
+  const stacks = samples.replace(/^( [-\d ]+: )([\d ]+)$/gm, (_all, values: string, ids: string) =>
+    [
+      values,
+      ...ids
+        .trim()
+        .split(' ')
+        .map(id => known.get(id)),
+    ].join(' | '),
+  );
+  return `${stacks}Mappings\n${mappings}`;
 }

@@ -43,7 +43,7 @@ const INGEST_FORMS: ReadonlySet<Form> = new Set(['jfr', 'groups', 'lines', 'tree
  * reads it, and `name` can say its labels. All others are made pprof first.
  */
 export function goesAsItCame(
-  { protocol, max_profile_size }: Pick<Config, 'protocol' | 'max_profile_size'>,
+  { protocol, max_profile_size, max_samples }: Pick<Config, 'protocol' | 'max_profile_size' | 'max_samples'>,
   { origin, payload, attributes }: Profile,
 ): boolean {
   const { form, encoding, bytes } = payload;
@@ -51,7 +51,9 @@ export function goesAsItCame(
   if (!INGEST_FORMS.has(form)) return false;
   // Of a form with parts the store undoes gzip, within its limit on profiles; of a bare body it does not.
   if (encoding !== 'identity' && (form !== 'jfr' || !origin.parts)) return false;
+  // The store's limits are on what it makes of it, which is less than all there is.
   if (inflatedSize(bytes, encoding) > max_profile_size) return false;
+  if ((payload.summaries?.[0]?.samples ?? 0) > max_samples) return false;
   // A form that has no name for it here would lose what a processor set.
   if (protocol === 'auto' && attributes.has('__name__')) return false;
   return ingestName(origin.query, attributes, form) !== undefined;
@@ -61,8 +63,10 @@ export function goesAsItCame(
 function ingestName(query: string, attributes: Attributes, form: Form): string | undefined {
   const { name } = new IngestQuery(query);
   const after = nameAfter(name, attributes, suffixOf(name.app, form));
-  if (after === 'same') return needsType(form) && !rawTypeOf(name.app).raw ? undefined : query;
-  if (after === undefined || (needsType(form) && !rawTypeOf(parseName(after).app).raw)) return undefined;
+  if (after === undefined || (needsType(form) && !rawTypeOf(name.app).raw)) return undefined;
+  if (after === 'same') return query;
+  // A name without a type must stay one: behind a dot in the new one the store would look for it.
+  if (needsType(form) && !name.app.includes('.') && parseName(after).app.includes('.')) return undefined;
   return renameQuery(query, after);
 }
 

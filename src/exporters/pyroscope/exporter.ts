@@ -70,6 +70,7 @@ export class PyroscopeExporter implements Component, Sender<'profiles'> {
     }
     if (rejected === undefined) return { kind: 'accepted' };
     if (rejected.length === profiles.length) return rejected[0]!;
+    for (const { error } of rejected) this.#host.log.error('profile rejected by the store', { error });
     return {
       kind: 'accepted',
       drops: rejected.map(({ error }) => ({ items: 1, reason: 'rejected', message: error.message })),

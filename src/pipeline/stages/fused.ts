@@ -50,6 +50,8 @@ interface Failed {
 /** A batch on its way through, sorted by what the stages said. */
 interface Sorted {
   readonly kept: Profile[];
+  /** Of how many profiles of the batch they are: one may become several. */
+  keptOf: number;
   readonly failed: Failed[];
   readonly drops: Drops;
   /** What is wrong with the bytes of profiles that are none. */
@@ -115,7 +117,7 @@ export class FusedStages implements Node, Component {
     if (crossing.refused !== undefined)
       return { kind: 'refused', reason: crossing.refused, retryAfterMs: BUSY_RETRY_AFTER_MS };
     const sorted = this.#sort(batch, crossing.outcomes);
-    const { kept, failed, drops, bad } = sorted;
+    const { kept, keptOf, failed, drops, bad } = sorted;
     if (kept.length > 0) {
       const next = leaving(batch, kept, crossing.id);
       const result = await this.#of.next.consume(next, abort);
@@ -124,8 +126,8 @@ export class FusedStages implements Node, Component {
       if (result.kind === 'accepted') {
         for (const { items, reason, message } of result.drops ?? []) drops.add(items, reason, message);
         this.#tell(next, crossing);
-      } else if (kept.length === itemsOf(batch)) return result;
-      else drops.add(kept.length, 'rejected', result.error.message);
+      } else if (keptOf === itemsOf(batch)) return result;
+      else drops.add(keptOf, 'rejected', result.error.message);
     }
     // Last: it cannot be undone, and a second try would do it again.
     let lost = 0;
@@ -145,11 +147,12 @@ export class FusedStages implements Node, Component {
   }
 
   #sort(batch: ProfileBatch, outcomes: readonly Crossed[]): Sorted {
-    const sorted: Sorted = { kept: [], failed: [], drops: new Drops(), bad: [] };
+    const sorted: Sorted = { kept: [], keptOf: 0, failed: [], drops: new Drops(), bad: [] };
     for (const [at, profile] of batch.profiles.entries()) {
       const outcome = outcomes[at]!;
       if (outcome.kind === 'kept') {
         sorted.kept.push(...leftBy(profile, outcome));
+        sorted.keptOf++;
         for (const { stage, reason } of outcome.partly ?? [])
           sorted.drops.add(1, reason, `a part of it dropped by ${this.#of.stages[stage]!.id}`);
       } else if (outcome.kind === 'dropped')

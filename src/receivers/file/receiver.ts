@@ -48,7 +48,8 @@ export class FileReceiver implements Component {
     const before = await this.#journal?.load();
     const { ledger, isNew, leave } = holdLedger(this.#host.memory, this.#host.id);
     const nowMs = this.#host.clock.now();
-    for (const file of before ?? []) ledger.restore(file, nowMs);
+    // A file that was read again, as it had grown, has a line for each time: the last one is what it is.
+    for (const file of new Map((before ?? []).map(one => [one.key, one])).values()) ledger.restore(file, nowMs);
     // Who was here before has seen what there was.
     const isFirst = isNew && before === undefined;
     this.#giveUp = new AbortController();

@@ -35,8 +35,8 @@ export function named(
 ): ReadProfile {
   const query = queryOf(about);
   if (columns.timeNanos <= 0n) {
-    columns.timeNanos = query?.from ?? timeOf(about);
-    const { until } = query ?? {};
+    columns.timeNanos = query?.from(about.receivedMs) ?? timeOf(about);
+    const until = query?.until(about.receivedMs);
     if (columns.durationNanos <= 0n && until !== undefined && until > columns.timeNanos)
       columns.durationNanos = until - columns.timeNanos;
   }

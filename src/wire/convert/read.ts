@@ -51,6 +51,7 @@ export function readProfiles(
   maxBytes = MAX_DECODED_BYTES,
 ): ReadProfile[] {
   const plain = (columns: Columns): ReadProfile => ({ columns, attributes: NO_ATTRIBUTES });
+  const untimed = (columns: Columns): ReadProfile => named(columns, about, []);
   switch (form) {
     case 'pprof':
       return [plain(decodePprof(raw, undefined, maxBytes))];
@@ -72,13 +73,13 @@ export function readProfiles(
     case 'speedscope':
       return readSpeedscope(raw, about, losses, maxBytes);
     case 'cpuprofile':
-      return [plain(decodeCpuProfile(raw, losses, maxBytes))];
+      return [untimed(decodeCpuProfile(raw, losses, maxBytes))];
     case 'heapprofile':
-      return [plain(decodeHeapProfile(raw, losses, maxBytes))];
+      return [untimed(decodeHeapProfile(raw, losses, maxBytes))];
     case 'perf':
-      return decodePerf(raw, losses, maxBytes).map(({ columns }) => plain(columns));
+      return decodePerf(raw, losses, maxBytes).map(({ columns }) => untimed(columns));
     case 'legacy':
-      return [plain(decodeLegacy(raw, losses, maxBytes))];
+      return [untimed(decodeLegacy(raw, losses, maxBytes))];
   }
 }
 

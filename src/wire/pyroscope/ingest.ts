@@ -30,13 +30,13 @@ export class IngestQuery {
     return name;
   }
 
-  /** Unix nanoseconds; undefined when absent or not absolute (`now-1h`). */
-  get from(): bigint | undefined {
-    return parseTime(queryValue(this.#raw, 'from'));
+  /** Unix nanoseconds; undefined when absent, or relative (`now-1h`) where nobody says what is now. */
+  from(nowMs?: number): bigint | undefined {
+    return parseTime(queryValue(this.#raw, 'from'), nowMs);
   }
 
-  get until(): bigint | undefined {
-    return parseTime(queryValue(this.#raw, 'until'));
+  until(nowMs?: number): bigint | undefined {
+    return parseTime(queryValue(this.#raw, 'until'), nowMs);
   }
 
   /** Whether the query says when the profile began, however it says it. */
@@ -66,10 +66,35 @@ export class IngestQuery {
   }
 }
 
-/** Absolute times of Pyroscope's attime: the number of digits tells the unit; 8 digits may be YYYYMMDD. */
-export function parseTime(text: string | undefined): bigint | undefined {
+/** Seconds of the units of attime; a month has 30 days, a year 365. */
+const SECONDS: Readonly<Record<string, bigint>> = {
+  s: 1n,
+  m: 60n,
+  min: 60n,
+  h: 3600n,
+  d: 86_400n,
+  w: 604_800n,
+  M: 2_592_000n,
+  mon: 2_592_000n,
+  y: 31_536_000n,
+};
+/** Whatever stands in front of the sign is taken for now. */
+const RELATIVE = /^[^+-]*([+-])(\d{1,9})(mon|min|[smhdwMy])/;
+
+/**
+ * Times of Pyroscope's attime: the number of digits tells the unit, 8 digits may be YYYYMMDD; or a distance from now.
+ * @param nowMs unix milliseconds
+ */
+export function parseTime(text: string | undefined, nowMs?: number): bigint | undefined {
   const digits = text?.replace(/[\s_,]/g, '');
-  if (!digits || !/^\d{1,19}$/.test(digits)) return undefined;
+  if (!digits) return undefined;
+  const [, sign, count, unit] = RELATIVE.exec(digits) ?? [];
+  if (unit !== undefined && nowMs !== undefined) {
+    const distance = BigInt(count!) * SECONDS[unit]! * 1_000_000_000n;
+    const now = BigInt(Math.trunc(nowMs)) * 1_000_000n;
+    return sign === '-' ? now - distance : now + distance;
+  }
+  if (!/^\d{1,19}$/.test(digits)) return undefined;
   const value = BigInt(digits);
   switch (digits.length) {
     case 8: {

@@ -64,11 +64,27 @@ test('a rate makes time of counts, without one they stay counts', () => {
 test('time is what the query says, or the moment of arrival', () => {
   const said = ingested('name=app.cpu&from=1700000100&until=1700000110');
   assert.deepEqual([said.time, said.duration], [1_700_000_100_000_000_000n, 10_000_000_000n]);
-  const silent = ingested('name=app.cpu&from=now-1h');
+  assert.equal(ingested('name=app.cpu&from=now-1h').time, BigInt(RECEIVED_MS - 3_600_000) * 1_000_000n);
+  assert.equal(ingested('name=app.cpu&from=-30min').time, BigInt(RECEIVED_MS - 1_800_000) * 1_000_000n);
+  assert.equal(ingested('name=app.cpu&from=now-2mon').time, BigInt(RECEIVED_MS - 60 * 86_400_000) * 1_000_000n);
+  const silent = ingested('name=app.cpu&from=yesterday');
   assert.deepEqual([silent.time, silent.duration], [BigInt(RECEIVED_MS) * 1_000_000n, 0n]);
 });
 
 test('an application beside a service_name keeps a name of its own', () => {
   assert.equal(ingested('name=app.cpu{service_name=shop}').attributes.get('app_name'), 'app');
   assert.equal(ingested('name=app.cpu').attributes.has('app_name'), false);
+});
+
+test('what has no time in its form has the time of the query, of the file, or of arrival', () => {
+  const timeOf = (form: keyof typeof soundForms, about: Parameters<typeof readProfiles>[2]) =>
+    readProfiles(form, soundForms[form], about)[0]!.columns.timeNanos;
+  const receivedMs = RECEIVED_MS;
+  for (const form of ['legacy', 'perf', 'cpuprofile', 'heapprofile', 'speedscope', 'groups', 'tree'] as const) {
+    const query = 'name=app.cpu&from=1700000100';
+    assert.equal(timeOf(form, { origin: { door: 'ingest', query }, receivedMs }), 1_700_000_100_000_000_000n, form);
+    assert.equal(timeOf(form, { origin: { door: 'file', timeMs: 5 }, receivedMs }), 5_000_000n, form);
+    assert.equal(timeOf(form, { receivedMs }), BigInt(RECEIVED_MS) * 1_000_000n, form);
+    assert.equal(timeOf(form, {}), 0n, form);
+  }
 });

@@ -18,9 +18,14 @@ interface Of {
   converted?: true;
   startNs?: bigint;
   maxBytes?: number;
+  maxSamples?: number;
+  samples?: number;
 }
 
-function profileBy(attributes: Record<string, Plain>, { query, parts, converted, door, form, encoding }: Of): Profile {
+function profileBy(
+  attributes: Record<string, Plain>,
+  { query, parts, converted, door, form, encoding, samples }: Of,
+): Profile {
   const origin: Origin | undefined =
     query === undefined && door === undefined
       ? undefined
@@ -30,10 +35,19 @@ function profileBy(attributes: Record<string, Plain>, { query, parts, converted,
           ...(parts && { parts }),
           ...(converted && { converted }),
         };
-  return profileOf(attributes, { form: form ?? 'pprof', ...(encoding && { encoding }), ...(origin && { origin }) });
+  const profile = profileOf(attributes, {
+    form: form ?? 'pprof',
+    ...(encoding && { encoding }),
+    ...(origin && { origin }),
+  });
+  if (samples === undefined) return profile;
+  return { ...profile, payload: { ...profile.payload, summaries: [{ ...summaryAt(NOW_NS), samples }] } };
 }
 const asItCame = (protocol: Protocol, attributes: Record<string, Plain>, of: Of) =>
-  goesAsItCame({ protocol, max_profile_size: of.maxBytes ?? 1 << 22 }, profileBy(attributes, of));
+  goesAsItCame(
+    { protocol, max_profile_size: of.maxBytes ?? 1 << 22, max_samples: of.maxSamples ?? 16_000 },
+    profileBy(attributes, of),
+  );
 
 async function doorOf(
   protocol: Protocol,
@@ -157,13 +171,17 @@ test('what the store would not read as it came is made pprof', () => {
     false,
     'it knows no type',
   );
-  assert.equal(asItCame('auto', { service_name: 'x.y' }, { query: 'name=app', form: 'groups' }), false, 'nor here');
+  for (const renamed of ['x.y', 'video.live'])
+    assert.equal(asItCame('auto', { service_name: renamed }, { query: 'name=app', form: 'groups' }), false, 'nor here');
+  assert.ok(asItCame('auto', { service_name: 'video.live' }, { query, form: 'groups' }), 'the type is behind it');
   const parts = { labels: Buffer.of() };
   assert.ok(
     asItCame('auto', service, { query: 'name=app', form: 'jfr', encoding: 'gzip', parts }),
     'of a part it does',
   );
   assert.equal(asItCame('auto', service, { query, form: 'groups', maxBytes: 3 }), false, 'it is over the limit');
+  assert.equal(asItCame('auto', service, { query, form: 'groups', samples: 11, maxSamples: 10 }), false, 'so is this');
+  assert.ok(asItCame('auto', service, { query, form: 'groups', samples: 10, maxSamples: 10 }));
 });
 
 test('what was made pprof on the way goes by push, with what its form said of the series', async () => {

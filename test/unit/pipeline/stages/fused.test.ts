@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Plain, type ProfileBatch, stage } from '../../../../src/api/index.ts';
 import { BatchId } from '../../../../src/model/batch.ts';
+import { recordedJfr } from '../../../kit/forms.ts';
 import { dictionary } from '../../../kit/otlp.ts';
 import { numbered } from '../../../kit/pprof.ts';
 import { bytes, number } from '../../../kit/protobuf.ts';
@@ -104,6 +105,25 @@ test('what is no profile is the fault of its sender', async t => {
   const result = await send({ ...bad, profiles: [garbage], sizeBytes: 7 });
   assert.ok(result.kind === 'permanent' && result.fault === 'sender');
   assert.equal(got.get('out'), undefined);
+});
+
+test('a profile that became several, all of which are refused, is refused', async t => {
+  const strict = stage({ ...trial, hides: () => true });
+  const { send, got, answers, plan, factories, service } = await running(t, { trial: {} });
+  await service.reload(
+    planOf({ ...factories, trial: strict }, { rx: {}, out: direct, trial: {} }, plan({ trial: {} }).pipelines),
+  );
+  const one = batch('1', {});
+  const { jfr } = recordedJfr('pyroscope-java-agent-2.9.2-wall-auth', '001-jfr-wall-basic-tenant');
+  const payload = { form: 'jfr' as const, encoding: 'gzip' as const, bytes: jfr };
+  const recording = { ...one, profiles: [{ ...one.profiles[0]!, payload }], sizeBytes: jfr.length };
+  assert.deepEqual(await send(recording), { kind: 'accepted' });
+  assert.deepEqual(
+    got.get('out')![0]!.profiles.map(({ attributes }) => attributes.get('__name__')),
+    ['process_cpu', 'wall'],
+  );
+  answers.set('out', { kind: 'permanent', error: new Error('no'), fault: 'sender' });
+  assert.equal((await send({ ...recording, id: BatchId.of('2') })).kind, 'permanent');
 });
 
 test('a form that cannot be written becomes pprof where a stage edits it, or hides something', async t => {

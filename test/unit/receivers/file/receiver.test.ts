@@ -208,6 +208,27 @@ test('with storage a restart reads nothing again, also what it passed over and w
   assert.equal(made.made.rejections, 1);
 });
 
+test('a file that grew and was read twice is not read again by a restart', async t => {
+  let dir = '';
+  const extension = (() => ({ queueFile: { file: join(dir, 'state/queue.db') } })) as unknown as Host['extension'];
+  const made = rig(t, { storage: 'file_storage' }, { extension });
+  dir = made.dir;
+  made.put('in/grows.folded', 'main;work 1\n');
+  await made.receiver.start();
+  await made.clock.look(2);
+  await made.arrived(1);
+  made.put('in/grows.folded', 'main;work 1\nmain;work 2\n');
+  await made.clock.look(3);
+  await made.arrived(2);
+  await made.receiver.stop(far());
+  made.put('in/last.folded', 'main 1\n');
+  await made.receiver.start();
+  await made.clock.look(3);
+  await made.arrived(3);
+  await made.settle();
+  assert.equal(made.made.seen[2]!.batch.profiles[0]!.payload.bytes.length, 'main 1\n'.length);
+});
+
 test('storage that does not run is an error at start', async t => {
   const { receiver } = rig(t, { storage: 'file_storage' });
   await assert.rejects(receiver.start(), /`file_storage` is no file_storage extension that service.extensions lists/);
