@@ -7,13 +7,11 @@ import { convertedOf, type Form, type Payload } from '../../model/payload.ts';
 import type { ConvertReport, ConvertTask } from '../../workers/convert.ts';
 import type { Examiner } from '../../workers/examine.ts';
 import type { Pool } from '../../workers/pool.ts';
-import { inflatedSizeOf, sizeAlone } from '../../workers/sizes.ts';
+import { inflatedSizeOf } from '../../workers/sizes.ts';
+import { chunksOf, madeBytes, roomFor } from './convert-sizes.ts';
 
 /** Converted profiles that one exporter may have on the heap at a time, bytes; one batch alone always may. */
 const MAX_CONVERTED_BYTES = 64 * 1024 * 1024;
-/** What one task converts at the most, bytes inflated and profiles: some 100 ms of the 10 s that a task has. One profile is one at least. */
-const TASK_BYTES = 4 * 1024 * 1024;
-const TASK_PROFILES = 1000;
 /** Bytes that a sample takes in a pprof at the least: below limit × this no profile can have too many, and none is looked at. */
 const LEAST_SAMPLE_BYTES = 4;
 
@@ -279,31 +277,3 @@ function intoOf(forms: Takes['forms']): (typeof WRITTEN)[number] | undefined {
 }
 
 const NOTHING_SAID: ReadonlyMap<string, string> = new Map();
-
-/** Neighbours whose bytes, inflated, are about a task's worth. */
-function* chunksOf(profiles: readonly Profile[]): Generator<{ profiles: Profile[]; bytes: number }> {
-  let chunk: Profile[] = [];
-  let bytes = 0;
-  for (const profile of profiles) {
-    chunk.push(profile);
-    bytes += profile.payload.form === 'otlp' ? sizeAlone(profile) : inflatedSizeOf(profile.payload);
-    if (bytes < TASK_BYTES && chunk.length < TASK_PROFILES) continue;
-    yield { profiles: chunk, bytes };
-    chunk = [];
-    bytes = 0;
-  }
-  if (chunk.length > 0) yield { profiles: chunk, bytes };
-}
-
-/** What converting takes for a moment: what the payloads inflate to, each once. */
-function roomFor(profiles: readonly Profile[]): number {
-  let size = 0;
-  for (const payload of new Set(profiles.map(profile => profile.payload))) size += inflatedSizeOf(payload);
-  return size;
-}
-
-/** Bytes that a conversion put on the heap; what it left as it was is counted where it lies. */
-function madeBytes(ready: ProfileBatch, from: ProfileBatch): number {
-  const given = new Set(from.profiles.map(({ payload }) => payload));
-  return sizeOfProfiles(ready.profiles.filter(({ payload }) => !given.has(payload)));
-}
