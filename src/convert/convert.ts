@@ -1,11 +1,10 @@
 // `flamegate convert IN OUT`.
-
-import { LOSSES, type Losses } from '../wire/convert/losses.ts';
 import { compressHere } from '../wire/gzip.ts';
 import { open } from './open.ts';
 import type { ProfileOptions, Speaker } from './options.ts';
 import { place } from './place.ts';
 import { DONE, MISUSED, Refusal } from './refusal.ts';
+import { sayLosses } from './say-losses.ts';
 import { candidates, listed, type NamedProfile, preferred, typeAt, typesOf } from './select.ts';
 import { HOLDS_SEVERAL, targetOf } from './target.ts';
 import { write } from './write.ts';
@@ -78,13 +77,5 @@ function sayType(profiles: readonly NamedProfile[], options: ProfileOptions, say
     if (types.length < 2) continue;
     const others = listed(types.filter((_type, other) => other !== at));
     say.err(`flamegate: ${types[at]} of ${name} is written, not ${others} (--type NAME for one of them)\n`);
-  }
-}
-
-/** What the form that was written has no place for; docs/fidelity.md. */
-function sayLosses(losses: Losses, say: Speaker): void {
-  for (const { reason, items } of losses.list()) {
-    const { item, sentence } = LOSSES[reason];
-    say.err(`flamegate: lost ${items} × ${item} (${reason}): ${sentence}\n`);
   }
 }

@@ -5,6 +5,7 @@ import { type Opened, open } from './open.ts';
 import type { ProfileOptions, Speaker } from './options.ts';
 import { plain, table } from './print.ts';
 import { DONE, FAILED, MISUSED, Refusal } from './refusal.ts';
+import { sayLosses } from './say-losses.ts';
 import { candidates, listed, type NamedProfile, preferred, typeAt, typesOf } from './select.ts';
 import { change, human, percentText } from './units.ts';
 
@@ -28,6 +29,7 @@ export async function diff(options: ProfileOptions, say: Speaker): Promise<numbe
   const openedA = await open(fileA, options);
   const openedB = await open(fileB, options);
   const { series, type, unit, a, b } = chosen(openedA, openedB, options);
+  for (const { losses } of [openedA, openedB]) sayLosses(losses, say);
   const sides = [sideOf(a.profiles, type), sideOf(b.profiles, type)] as const;
   if (options.perSecond)
     for (const [at, side] of sides.entries())
@@ -77,9 +79,16 @@ function chosen(openedA: Opened, openedB: Opened, options: ProfileOptions) {
       `${openedB.name}: has no sample type ${type} (${unit}), which is compared; there are: ${listed([...types])}; --type NAME compares another`,
     );
   }
+  if (same.length === 0 && (found.length > 1 || a.profiles.length > 1 || (isSaid(one) && isSaid(found[0]!))))
+    throw new Refusal(
+      `${openedB.name}: has no profile ${one.series}, which is compared; there are: ${listed([...new Set(found.map(({ series }) => series))])}; --profile NAME compares another`,
+    );
   const b: Chosen = { name: openedB.name, profiles: same.length > 0 ? same : found };
   return { series: one.series, type, unit, a, b };
 }
+
+/** Whether the file names the profile; else its types are all that there is to go by. */
+const isSaid = ({ attributes, resource }: NamedProfile) => attributes.has('__name__') || resource.has('__name__');
 
 function having(profiles: readonly NamedProfile[], type: string, unit: string): readonly NamedProfile[] {
   return profiles.filter(({ columns }) => typesOf(columns).some(one => one.type === type && one.unit === unit));

@@ -12,6 +12,7 @@ import { open } from './open.ts';
 import type { ProfileOptions, Speaker } from './options.ts';
 import { counted, plain, table } from './print.ts';
 import { DONE } from './refusal.ts';
+import { sayLosses } from './say-losses.ts';
 import { candidates, type NamedProfile, preferred } from './select.ts';
 import { human, percentOf, percentText } from './units.ts';
 
@@ -25,6 +26,7 @@ export async function inspect(options: ProfileOptions, say: Speaker): Promise<nu
   const top = options.top ?? TOP;
   const opened = await open(options.operands[0]!, options);
   const { name, profiles } = opened;
+  sayLosses(opened.losses, say);
   const isChosen = options.profile !== undefined || options.type !== undefined;
   const allowed = isChosen ? candidates(name, profiles, options) : profiles;
   const found = findingsOf({ ...opened, profiles: allowed }, top, options.type);

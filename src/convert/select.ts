@@ -53,7 +53,12 @@ export function named(profiles: readonly FoundProfile[]): NamedProfile[] {
   const types = profiles.map(({ columns }) => typesOf(columns)[typeAt(columns)]?.type ?? '');
   const ofSeries = new Map<string, Set<string>>();
   for (const [at, name] of series.entries()) ofSeries.set(name, (ofSeries.get(name) ?? new Set()).add(types[at]!));
-  const typed = series.map((name, at) => (ofSeries.get(name)!.size > 1 ? `${name}:${types[at]}` : name));
+  // A profile of a speedscope file has a name that no other run need know, such as a thread's.
+  const typed = series.map(
+    (name, at) =>
+      labelText(profiles[at]!.attributes.get('profile_name')) ||
+      (ofSeries.get(name)!.size > 1 ? `${name}:${types[at]}` : name),
+  );
   const alike = Map.groupBy(typed, name => name);
   const count = new Map<string, number>();
   return profiles.map((profile, at) => {
@@ -67,8 +72,7 @@ export function named(profiles: readonly FoundProfile[]): NamedProfile[] {
 /** What the file calls it, else what its types say. */
 function seriesOf({ columns, attributes, resource }: FoundProfile): string {
   const all = withSaid(resource, attributes);
-  const said = labelText(all.get('__name__')) || labelText(all.get('profile_name'));
-  return said || profileName(typesOf(columns)) || 'profile';
+  return labelText(all.get('__name__')) || profileName(typesOf(columns)) || 'profile';
 }
 
 /**
@@ -95,8 +99,10 @@ export function candidates(
 /** The series that is meant where nobody named one: CPU, else wall time, else the first. */
 export function preferred(profiles: readonly NamedProfile[]): NamedProfile {
   for (const name of PREFERRED) {
-    const found = profiles.find(({ series }) => series === name);
-    if (found) return found;
+    const found = profiles.filter(({ series }) => series === name);
+    // What `perf` counts beside time is filed there too.
+    const timed = found.find(({ columns }) => typesOf(columns).some(({ unit }) => unit === 'nanoseconds'));
+    if (found.length > 0) return timed ?? found[0]!;
   }
   return profiles[0]!;
 }

@@ -87,7 +87,7 @@ const TOKENS = [
 ];
 
 const edit = fc.record({
-  kind: fc.constantFrom('byte', 'cut', 'double', 'token', 'number'),
+  kind: fc.constantFrom('byte', 'cut', 'double', 'token', 'number', 'small', 'small'),
   at: fc.double({ min: 0, max: 1, noNaN: true }),
   length: fc.integer({ min: 1, max: 40 }),
   byte: fc.integer({ min: 0, max: 255 }),
@@ -107,6 +107,8 @@ function edited(source: Buffer, { kind, at: place, length, byte, token }: Edit):
       return Buffer.concat([before, after.subarray(0, length), after]);
     case 'token':
       return Buffer.concat([before, Buffer.from(token, 'latin1'), after]);
+    case 'small':
+      return Buffer.from(before.toString('latin1') + after.toString('latin1').replace(/[0-9]+/, `${length}`), 'latin1');
     default:
       return Buffer.from(before.toString('latin1') + after.toString('latin1').replace(/[0-9]+/, token), 'latin1');
   }

@@ -50,7 +50,7 @@ export const FORM_LOSSES = {
     to: 'any',
     item: 'event',
     sentence:
-      'A sample of a kind that Pyroscope has no profile for, such as native methods or old objects, or of a thread that sleeps.',
+      'A sample of a kind that Pyroscope has no profile for, such as native methods, old objects or `jdk.CPUTimeSample` of JDK 25, or of a thread that sleeps.',
   },
   jfr_context: {
     from: 'jfr',

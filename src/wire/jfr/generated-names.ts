@@ -2,8 +2,8 @@
 // never meet. Their names become one, as Pyroscope does it (grafana/jfr-parser: parser/symbols.go).
 
 const ACCESSOR = /^jdk\/internal\/reflect\/GeneratedMethodAccessor\d+$/;
-/** Behind the last `$$Lambda`: `$669.0x0000000800fd7318`, `$4/1283928880`, `.0x00007ffa600c4da0`, `17`. */
-const LAMBDA_REST = /^(?:\$?\d*[./](?:0x)?[\da-f]+|\d+)$/;
+/** Behind the last `$$Lambda`: `$669.0x0000000800fd7318`, `$4/1283928880`, `.0x00007ffa600c4da0`, `17`, `$88+0x00007f5d38007a08/1790421142`. */
+const LAMBDA_REST = /^(?:\$?\d*[./+](?:0x)?[\da-f]+(?:\/\d+)?|\d+)$/;
 const TEMPORARY = /^\.?\/tmp\//;
 const DELETED = ' (deleted)';
 const ZSTD = /^libzstd-jni-\d+\.\d+\.\d+-\d+\.so$/;

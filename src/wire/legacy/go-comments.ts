@@ -1,9 +1,14 @@
+import { takeRoom } from '../../model/columns/growth.ts';
 import type { Losses } from '../convert/losses.ts';
 import { type TextLines, trimBlanks, utf8 } from '../text-lines.ts';
 import type { AddressName, AddressSamples } from './address-samples.ts';
 import { address } from './text.ts';
 
 const SYMBOL = /^#\t+0x([0-9a-f]+)\t+([^\t]+)\+0x[0-9a-f]+\t+([^\t]+):([0-9]{1,9})$/;
+/** About what a name costs while it is held, bytes. */
+const NAME_BYTES = 200;
+/** Longer labels are none. */
+const MAX_LABELS = 65_536;
 const LABELS = '# labels: ';
 
 /**
@@ -31,6 +36,7 @@ export class GoComments {
       const at = address(hex, this.#lines);
       if (at !== this.#address) this.end();
       this.#address = at;
+      takeRoom(NAME_BYTES);
       this.#symbols.push({ name: utf8(name!), file: utf8(file!), line: BigInt(line!) });
     } else if (text.startsWith(LABELS)) this.#label(utf8(text.slice(LABELS.length)));
     else if (trimBlanks(text.slice(1)) !== '' && !/^#\t+0x[0-9a-f]+$/.test(text)) this.#losses?.add('legacy_comment');
@@ -47,7 +53,7 @@ export class GoComments {
   #label(text: string): void {
     let labels: unknown;
     try {
-      labels = JSON.parse(text);
+      if (text.length <= MAX_LABELS) labels = JSON.parse(text);
     } catch {}
     const { builder } = this.#samples;
     const isKnown = typeof labels === 'object' && labels !== null && builder.columns.samples.count > 0;

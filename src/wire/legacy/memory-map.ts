@@ -1,4 +1,5 @@
-import { type TextLines, utf8 } from '../text-lines.ts';
+import { DecodeError } from '../decode-error.ts';
+import { type TextLines, trimBlanks, utf8 } from '../text-lines.ts';
 
 /** A range of addresses that a file was loaded at. */
 export interface Mapped {
@@ -12,6 +13,8 @@ export interface Mapped {
 /** A longer line is none of a memory map; it also bounds what `$name` may grow to. */
 const MAX_LINE = 4096;
 const MAX_NAMES = 64;
+/** Linux allows 65 530 unless told otherwise. */
+const MAX_RANGES = 100_000;
 const RANGE = '^[ \\t]*(?:0x)?([0-9a-fA-F]+)[ \\t-][ \\t]*(?:0x)?([0-9a-fA-F]+):?(?:[ \\t]+([-rwxps]+)(?=[ \\t]|$))?';
 /** As in /proc/<pid>/maps: range, permissions, offset, device, inode, file. */
 const PROC = new RegExp(
@@ -26,6 +29,7 @@ const LIBRARY = /[.]so$|[.]so[._][0-9]+/;
 /**
  * Reads the memory map that the lines stand in front of, to the end of the text. Lines like `build=/home/me` give a name to be replaced as
  * `$build` later on; others that are no range are passed over, and so is memory without code (google/pprof, profile/legacy_profile.go).
+ * @throws DecodeError too_many_elements
  */
 export function readMemoryMap(lines: TextLines): Mapped[] {
   const table: Mapped[] = [];
@@ -37,10 +41,13 @@ export function readMemoryMap(lines: TextLines): Mapped[] {
     const entry = entryOf(line);
     if (entry) {
       if (entry !== 'data') table.push(entry);
+      if (table.length > MAX_RANGES)
+        throw new DecodeError('too_many_elements', `a memory map has more than ${MAX_RANGES} ranges`);
       continue;
     }
-    const [, name, value] = /^[ \t]*([^=]*?)[ \t]*=[ \t]*(.*)$/.exec(line) ?? [];
-    if (name !== undefined && value !== undefined && names.length < MAX_NAMES) names.push([`$${name}`, value]);
+    const equals = line.indexOf('=');
+    if (equals >= 0 && names.length < MAX_NAMES)
+      names.push([`$${trimBlanks(line.slice(0, equals))}`, trimBlanks(line.slice(equals + 1))]);
   }
   return massaged(table);
 }

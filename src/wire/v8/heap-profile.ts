@@ -1,5 +1,6 @@
 import { ColumnsBuilder } from '../../model/columns/builder.ts';
 import type { Columns } from '../../model/columns/columns.ts';
+import { takeRoom } from '../../model/columns/growth.ts';
 import type { Losses } from '../convert/losses.ts';
 import { DecodeError } from '../decode-error.ts';
 import { fillWithin } from '../fill-within.ts';
@@ -12,6 +13,9 @@ import { Nodes } from './nodes.ts';
 const MAX_FRAMES = 520;
 /** Each node lies in an object in a list; the profile and what is in a node come on top. */
 const MAX_DEPTH = 2 * MAX_FRAMES + 8;
+
+/** Of an array of numbers while it grows, bytes each. */
+const NUMBER_BYTES = 16;
 
 interface HeapNodes {
   readonly nodes: Nodes;
@@ -88,8 +92,11 @@ function readSamples(json: JsonCursor): number[] {
     if (samples.length >= MAX_ELEMENTS)
       throw new DecodeError('too_many_elements', `there are more than ${MAX_ELEMENTS} samples`);
     json.object(key => {
-      if (key === 'nodeId') samples.push(idOf(json));
-      else json.skip();
+      if (key !== 'nodeId') json.skip();
+      else {
+        takeRoom(NUMBER_BYTES);
+        samples.push(idOf(json));
+      }
     });
   });
   return samples;

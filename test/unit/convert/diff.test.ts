@@ -116,3 +116,29 @@ test('what cannot be compared is one line', async t => {
   );
   assert.equal((await run('diff', ['-', '-'])).code, 2);
 });
+
+test('threads that are called otherwise in each run are compared together', async t => {
+  const file = (names: readonly string[], weight: number) =>
+    Buffer.from(
+      JSON.stringify({
+        $schema: 'https://www.speedscope.app/file-format-schema.json',
+        shared: { frames: [{ name: 'main' }] },
+        profiles: names.map(name => ({
+          ...{ type: 'sampled', name, unit: 'seconds', startValue: 0, endValue: weight },
+          samples: [[0]],
+          weights: [weight],
+        })),
+      }),
+    );
+  const files = pair(t, file(['Thread 1', 'Thread 2'], 1), file(['Thread 8', 'Thread 9'], 1));
+  const { code, out, err } = await run('diff', files, { failOver: 1 });
+  assert.deepEqual([code, err], [0, '']);
+  assert.match(out, /^wall wall: 0 ns, 0\.00 %\n.* 2 s .*\n.* 2 s /);
+});
+
+test('what was not read is said', async t => {
+  const files = pair(t, Buffer.from('main;work 3\nmain;a 1\nmain;b 1\nmain\n'), Buffer.from('main;work 3\n'));
+  const { code, err } = await run('diff', files);
+  assert.equal(code, 0);
+  assert.match(err, /lost 1 × line \(folded_bad_line\)/);
+});

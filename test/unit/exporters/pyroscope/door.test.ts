@@ -227,7 +227,7 @@ test('ingest names a pprof of another origin after its labels and gives it its t
   assert.deepEqual((await doorOf('ingest', { service_name: 'two words' })).door, PUSH);
 });
 
-test('a form of another origin that is not pprof has no door yet', async () => {
+test('OTLP has no door before it is made pprof', async () => {
   const { door } = await doorOf('auto', { service_name: 'a' }, { form: 'otlp' });
   assert.deepEqual(door, {
     kind: 'none',

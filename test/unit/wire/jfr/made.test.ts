@@ -442,6 +442,7 @@ test('names that the JVM makes up anew in each process become one', () => {
     ['org/example/Enclosing$$Lambda$8/0x0000000800c01220', 'org/example/Enclosing$$Lambda_'],
     ['org/example/OrderService$$Lambda$669.0x0000000800fd7318', 'org/example/OrderService$$Lambda_'],
     ['Fib$$Lambda.0x00007ffa600c4da0', 'Fib$$Lambda_'],
+    ['Busy$$Lambda$88+0x00007f5d38007a08/1790421142', 'Busy$$Lambda_'],
     ['Fib$$Lambda17', 'Fib$$Lambda_'],
     ['Fib$$LambdaForm', 'Fib$$LambdaForm'],
     ['$$Lambda$4/12', '$$Lambda$4/12'],

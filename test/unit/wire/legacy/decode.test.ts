@@ -77,6 +77,25 @@ test('a name that stands for itself twice over does not grow a line without end'
   assert.equal(columns.mappings.count, 2);
 });
 
+test('lines that could be read in many ways cost no more than their length', () => {
+  const from = performance.now();
+  const brackets = ' ('.repeat(300_000);
+  const java = `--- contentionz 1 ---\nformat = java\nresolution = us\n1 1 @ 0x1\n\n0x1 f${brackets}:1\n0x1 f${brackets})\n`;
+  assert.deepEqual(said(decodeLegacy(Buffer.from(java))).sums, [1n, 1n]);
+  const blanks = `a${' '.repeat(4000)}\n`.repeat(500);
+  assert.deepEqual(
+    said(decodeLegacy(Buffer.from(`x profile: total 1\n1 @ 0x1\n--- Memory map: ---\n${blanks}`))).sums,
+    [1n],
+  );
+  assert.throws(() => decodeLegacy(Buffer.from(`--- mutex:\n${'1'.repeat(300_000)}\n`)), { reason: 'bad_legacy' });
+  assert.throws(() => decodeLegacy(Buffer.from(`${MAP}${'1-2\n'.repeat(100_001)}`)), { reason: 'bad_legacy' });
+  assert.throws(() => decodeLegacy(Buffer.from(`x profile: total 0\n${MAP}${'1-2\n'.repeat(100_001)}`)), {
+    reason: 'too_many_elements',
+  });
+  // Squared it would be minutes.
+  assert.ok(performance.now() - from < 20_000);
+});
+
 test('the first range that holds an address is found, whatever the ranges', () => {
   const bound = fc.bigInt({ min: 0n, max: 40n });
   fc.assert(

@@ -151,7 +151,8 @@ test('a line that could be a header in many ways costs no more than its length',
   const blanks = ' '.repeat(400_000);
   const columns = one(`a 1 1.0: 5 cycles:\n\t10 ${'('.repeat(400_000)})\n\t20 f${blanks}x ${blanks}(/a)\n`);
   assert.equal(said(columns).sums[0], 1n);
-  assert.ok(performance.now() - from < 2000);
+  // Squared it would be minutes.
+  assert.ok(performance.now() - from < 20_000);
 });
 
 test('perf is told by its first sample, not by any line with a number and a colon', () => {
