@@ -65,3 +65,12 @@ test('an acknowledged profile is looked at once, whatever else there is to do; w
   assert.equal(await one.summary({ payload: gzipped(large.bytes.subarray(0, 50_000)), part: 0 }), undefined);
   assert.equal(await one.summary({ payload: { ...small, form: 'jfr' }, part: 0 }), undefined);
 });
+
+test('a form that must be decoded is looked at here only where it is small and not compressed, whatever it says it becomes', async t => {
+  const { pool, examiner: one } = examiner(t);
+  const text = Buffer.from('main;work 3\n');
+  const here = await one.examine({ form: 'groups', encoding: 'identity', bytes: text }, MAX);
+  assert.deepEqual([here.summary.types[0]?.total, pool.usage.threads], [3n, 0]);
+  const there = await one.examine({ form: 'groups', encoding: 'gzip', bytes: gzipSync(text) }, MAX);
+  assert.deepEqual([there.summary.types[0]?.total, pool.usage.threads], [3n, 1]);
+});
