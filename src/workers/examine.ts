@@ -7,7 +7,7 @@ import type { Examined, Summary } from '../model/summary.ts';
 import { examineProfile } from '../wire/convert/examine.ts';
 import type { About } from '../wire/convert/read.ts';
 import { DecodeError } from '../wire/decode-error.ts';
-import { inflatedSize, MAX_INFLATED_BYTES } from '../wire/gzip.ts';
+import { inflatedSize, isGzip, MAX_INFLATED_BYTES } from '../wire/gzip.ts';
 import { receiveOtlp } from '../wire/otlp/receive.ts';
 import type { Pool } from './pool.ts';
 import type { TaskInput, TaskOutput } from './tasks.ts';
@@ -102,11 +102,14 @@ export class Examiner {
   #look(payload: Encoded, maxBytes: number, about: About, must: boolean): Promise<Examined> {
     const { form, encoding, bytes } = payload;
     const isScanned = form === 'pprof';
-    if (isScanned ? bytes.length <= INLINE_BYTES : encoding === 'identity' && bytes.length <= INLINE_DECODED_BYTES)
+    const parts = isScanned ? [] : Object.values(about.origin?.parts ?? {});
+    const isPlain = encoding === 'identity' && parts.length === 0;
+    if (isScanned ? bytes.length <= INLINE_BYTES : isPlain && bytes.length <= INLINE_DECODED_BYTES)
       return examineProfile(payload, maxBytes, about, { room: this.#memory, must });
     // Counted as what it says it is. Who lies takes more, but no more at a time than there are threads.
     const inflated = Math.min(maxBytes, Math.max(LEAST_ROOM_BYTES, inflatedSize(bytes, encoding)));
-    const room = isScanned ? inflated : inflated * DECODED_GROWTH;
+    let room = isScanned ? inflated : inflated * DECODED_GROWTH;
+    for (const part of parts) room += Math.min(maxBytes, inflatedSize(part, isGzip(part) ? 'gzip' : 'identity'));
     return this.#onThread('examine', { form, encoding, bytes, maxBytes, about }, room, must);
   }
 
@@ -123,8 +126,11 @@ export class Examiner {
     try {
       const outcome = await this.#pool.run(task, input, { bytes: input.bytes.length, first: must });
       if (outcome.kind === 'full' || outcome.kind === 'gone') throw busy();
-      if (outcome.kind === 'failed')
-        throw new DecodeError('unreadable', `looking at the profile ended without a result: ${outcome.message}`);
+      if (outcome.kind === 'failed') {
+        // What an exception of our own says is for our log, where it is already.
+        const why = outcome.reason === 'bug' ? 'a fault of the gateway' : outcome.message;
+        throw new DecodeError('unreadable', `looking at the profile ended without a result: ${why}`);
+      }
       const { value } = outcome;
       if (value.kind === 'sound') return value as Extract<TaskOutput<K>, { kind: 'sound' }>;
       throw new DecodeError(value.reason, value.message);

@@ -3,7 +3,7 @@ import type { Attributes, Form, Profile, Summary } from '../../api/index.ts';
 import { inflatedSize } from '../../wire/gzip.ts';
 import { IngestQuery, renameQuery } from '../../wire/pyroscope/ingest.ts';
 import { parseName } from '../../wire/pyroscope/name.ts';
-import { rawTypeOf, suffixOf } from '../../wire/pyroscope/raw-type.ts';
+import { isRawForm, rawTypeOf, suffixOf } from '../../wire/pyroscope/raw-type.ts';
 import type { Config } from './config.ts';
 import { nameAfter, nameOf } from './series.ts';
 
@@ -35,9 +35,6 @@ async function needsIngest(
   return query.saysFrom || startNs > 0n;
 }
 
-/** Forms that /ingest reads beside pprof. */
-const INGEST_FORMS: ReadonlySet<Form> = new Set(['jfr', 'groups', 'lines', 'tree', 'trie', 'speedscope']);
-
 /**
  * Whether a profile in another form than pprof can go by the store's /ingest as it came by ours: where push.v1 is not asked for, the store
  * reads it, and `name` can say its labels. All others are made pprof first.
@@ -48,7 +45,7 @@ export function goesAsItCame(
 ): boolean {
   const { form, encoding, bytes } = payload;
   if (protocol === 'push' || origin?.door !== 'ingest' || origin.query === undefined || origin.converted) return false;
-  if (!INGEST_FORMS.has(form)) return false;
+  if (form !== 'jfr' && !isRawForm(form)) return false;
   // Of a form with parts the store undoes gzip, within its limit on profiles; of a bare body it does not.
   if (encoding !== 'identity' && (form !== 'jfr' || !origin.parts)) return false;
   // The store's limits are on what it makes of it, which is less than all there is.
@@ -63,14 +60,12 @@ export function goesAsItCame(
 function ingestName(query: string, attributes: Attributes, form: Form): string | undefined {
   const { name } = new IngestQuery(query);
   const after = nameAfter(name, attributes, suffixOf(name.app, form));
-  if (after === undefined || (needsType(form) && !rawTypeOf(name.app).raw)) return undefined;
+  if (after === undefined || (isRawForm(form) && !rawTypeOf(name.app).raw)) return undefined;
   if (after === 'same') return query;
   // A name without a type must stay one: behind a dot in the new one the store would look for it.
-  if (needsType(form) && !name.app.includes('.') && parseName(after).app.includes('.')) return undefined;
+  if (isRawForm(form) && !name.app.includes('.') && parseName(after).app.includes('.')) return undefined;
   return renameQuery(query, after);
 }
-
-const needsType = (form: Form): boolean => form !== 'pprof' && form !== 'jfr';
 
 /**
  * The door for one profile under `protocol`. Labels that the syntax of `name` cannot say go by push, and so does a `__name__` that somebody

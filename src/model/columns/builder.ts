@@ -1,6 +1,10 @@
 import type { ValueType } from '../summary.ts';
 import { Columns } from './columns.ts';
+import { takeRoom } from './growth.ts';
 
+/** About what an entry of a look-up takes, bytes; that of a text as key is long. */
+const ENTRY_BYTES = 40;
+const TEXT_ENTRY_BYTES = 120;
 /** Above every row of a table, so that two rows, or a row and a line, fit into one number. */
 const ROWS = 2 ** 26;
 
@@ -70,6 +74,7 @@ export class ColumnsBuilder {
       functions.file[row] = file;
       functions.systemName[row] = systemName;
       functions.startLine.set(row, BigInt(startLine));
+      takeRoom(isPlain ? ENTRY_BYTES : TEXT_ENTRY_BYTES);
       this.#functions.set(key, row);
     }
     return row;
@@ -91,6 +96,7 @@ export class ColumnsBuilder {
         lines.column.set(at, BigInt(column));
         locations.lineEnd[row] = at + 1;
       }
+      takeRoom(isPlain ? ENTRY_BYTES : TEXT_ENTRY_BYTES);
       this.#locations.set(key, row);
     }
     return row;
@@ -110,6 +116,7 @@ export class ColumnsBuilder {
       mappings.file[row] = this.string(file);
       mappings.buildId[row] = this.string(buildId);
       mappings.flags[row] = 0;
+      takeRoom(TEXT_ENTRY_BYTES + key.length);
       this.#mappings.set(key, row);
     }
     return row;

@@ -73,6 +73,10 @@ const NORMALISED: readonly { readonly where: string; readonly sentence: string }
       'Events of one kind with equal stack, labels and span are one sample, whose values are their sums; durations in ticks of the clock become nanoseconds (a Pyroscope server takes ticks for nanoseconds). Thread, time of each event, byte code index and kind of a frame are not kept, nor is what the JVM says of itself in other events.',
   },
   {
+    where: 'JFR, perf, legacy, to speedscope',
+    sentence: 'What is not UTF-8 in a name becomes U+FFFD, and is not counted.',
+  },
+  {
     where: 'folded, tree, trie',
     sentence:
       "What they measure and when is told by the application's name and the query of /ingest; a file is samples/count, without a time.",

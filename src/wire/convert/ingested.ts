@@ -1,7 +1,7 @@
 // What the query of /ingest says of profiles whose form leaves it open: type, time, and names beside the application's.
 import type { Columns } from '../../model/columns/columns.ts';
 import { IngestQuery } from '../pyroscope/ingest.ts';
-import { applyRawType, neededRawType, rawTypeOf } from '../pyroscope/raw-type.ts';
+import { applyRawType, neededRawType } from '../pyroscope/raw-type.ts';
 import type { About, ReadProfile } from './read.ts';
 
 /** The query, where the profile came with one. */
@@ -16,9 +16,9 @@ export function queryOf({ origin }: About): IngestQuery | undefined {
 export function typed(columns: Columns, about: About): ReadProfile {
   const query = queryOf(about);
   if (!query) return named(columns, about, []);
-  const raw = neededRawType(query.name.app);
+  const { app, raw } = neededRawType(query.name.app);
   applyRawType(columns, raw, query.sampleRate);
-  return named(columns, about, [['__name__', raw.name]], rawTypeOf(query.name.app).app);
+  return named(columns, about, [['__name__', raw.name]], app);
 }
 
 /** When a profile that does not say it was made, unix nanoseconds; 0 for not known. */

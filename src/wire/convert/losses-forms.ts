@@ -129,6 +129,12 @@ export const FORM_LOSSES = {
     item: 'sample',
     sentence: 'A value below 0, which speedscope refuses: it becomes 0.',
   },
+  speedscope_no_type: {
+    from: 'any',
+    to: 'speedscope',
+    item: 'sample',
+    sentence: 'Samples of a profile without a sample type, which have no value.',
+  },
   speedscope_labels: {
     from: 'any',
     to: 'speedscope',

@@ -2,7 +2,7 @@
 import type { Columns } from '../../model/columns/columns.ts';
 import type { Form, Origin } from '../../model/payload.ts';
 import { decodeFolded } from '../folded/decode.ts';
-import { gunzipHere, isGzip, MAX_INFLATED_BYTES } from '../gzip.ts';
+import { gunzipHere, inflatedLimit, isGzip } from '../gzip.ts';
 import { decodeJfr } from '../jfr/decode.ts';
 import { decodeLegacy } from '../legacy/decode.ts';
 import { decodeOtlp } from '../otlp/decode.ts';
@@ -34,6 +34,9 @@ export interface ReadProfile {
   /** What the form says of the series, where the envelope does not say otherwise: `__name__`, `jfr_event`, `profile_name`. */
   readonly attributes: ReadonlyMap<string, string>;
 }
+
+/** What the labels beside a JFR may inflate to, bytes. Those of a busy JVM have some 100 KB. */
+const MAX_LABELS_BYTES = 16 * 1024 * 1024;
 
 const NO_ATTRIBUTES: ReadonlyMap<string, string> = new Map();
 
@@ -86,7 +89,7 @@ export function readProfiles(
 function readJfr(raw: Uint8Array, about: About, losses: Losses | undefined, maxBytes: number): ReadProfile[] {
   const { origin } = about;
   const part = origin?.parts?.labels;
-  const labels = part && isGzip(part) ? gunzipHere(part, MAX_INFLATED_BYTES) : part;
+  const labels = part && isGzip(part) ? gunzipHere(part, inflatedLimit(part.length, MAX_LABELS_BYTES)) : part;
   const isIngest = origin?.door === 'ingest';
   const sampleRate = isIngest ? new IngestQuery(origin.query ?? '').sampleRate : 0;
   const { profiles, event } = decodeJfr(

@@ -27,7 +27,9 @@ export async function receiveProfile(
   }
   const payload = payloadOf('legacy', bytes);
   if (validate === 'header') return payload;
-  const { summary } = await examine(payload, typeof limit === 'number' ? limit : limit.leftBytes);
+  const budget = typeof limit === 'number' ? { leftBytes: limit } : limit;
+  const { summary, inflatedBytes } = await examine(payload, budget.leftBytes);
+  if (payload.encoding !== 'identity') budget.leftBytes -= inflatedBytes;
   return { ...payload, summaries: [summary] };
 }
 

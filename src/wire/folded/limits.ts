@@ -1,5 +1,3 @@
-/** Frames of one stack. The deepest that was seen has 20 000, of a recursion that a runtime stopped; a stack beyond that is made up. */
-export const MAX_FRAMES = 65_536;
 /** Lines that samples may be written as where each occurrence is a line: some 100 s of a sampler at 100 Hz on 1 000 threads. */
 export const MAX_OCCURRENCES = 10_000_000;
 /**

@@ -1,8 +1,8 @@
 import type { ColumnsBuilder } from '../../model/columns/builder.ts';
 import { grown } from '../../model/columns/growth.ts';
 import { DecodeError } from '../decode-error.ts';
+import { MAX_FRAMES } from '../pprof/limits.ts';
 import { isControl, SEMICOLON } from './ascii.ts';
-import { MAX_FRAMES } from './limits.ts';
 import { NamedPlaces } from './named-places.ts';
 
 /**

@@ -5,14 +5,21 @@ const FIRST_SLOTS = 32;
 const TABLE_BYTES = 600;
 /** Low half, high half, value + 1. */
 const STRIDE = 3;
+const drawn = () => Math.floor(Math.random() * 2 ** 32) >>> 0;
 /** Drawn per process, so that nobody can prepare keys that all fall into one slot. */
-const SEED = Math.floor(Math.random() * 2 ** 32) >>> 0;
+const SEED = drawn();
+const FIRST = drawn() | 1;
+const SECOND = drawn() | 1;
 
-/** Mixes two halves; results of equal ones are equal within a process. */
+/**
+ * Mixes two halves; results of equal ones are equal within a process. The first half is mixed with what nobody knows before the other comes
+ * to it: else halves could be chosen that undo each other, whatever the seed.
+ */
 export function mixed(lo: number, hi: number): number {
-  let hash = Math.imul(lo ^ SEED, 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 15) ^ hi, 0xc2b2ae35);
-  hash = Math.imul(hash ^ (hash >>> 13), 0x27d4eb2f);
+  let hash = Math.imul(lo ^ SEED, FIRST);
+  hash = Math.imul(hash ^ (hash >>> 15), SECOND);
+  hash = Math.imul(hash ^ (hash >>> 13) ^ hi, 0xc2b2ae35);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x27d4eb2f);
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 

@@ -25,7 +25,7 @@ export class AddressSamples {
   readonly builder: ColumnsBuilder;
   readonly #numbers = new Map<bigint, number>();
   readonly #addresses: bigint[] = [];
-  readonly #symbols = new Map<bigint, AddressName[]>();
+  readonly #symbols = new Map<bigint, readonly AddressName[]>();
   readonly #stack: number[] = [];
 
   constructor(types: readonly (readonly [type: string, unit: string])[]) {
@@ -47,7 +47,7 @@ export class AddressSamples {
   }
 
   /** Says what an address is called; of several the innermost comes first. Where it is said again, the first time counts. */
-  symbol(address: bigint, ...symbols: AddressName[]): void {
+  symbol(address: bigint, symbols: readonly AddressName[]): void {
     if (this.#symbols.has(address)) return;
     takeRoom(ADDRESS_BYTES);
     this.#symbols.set(address, symbols);
@@ -90,7 +90,7 @@ export class AddressSamples {
     const table = map.map(entry => ({ ...entry }));
     const within = new RangeIndex(table.map(({ start, limit }) => [start, limit]));
     // The first part of a file that was split into ranges: some handlers say the second only.
-    const before = new RangeIndex(table.map(({ start, offset }) => [start - offset, start]));
+    const before = new RangeIndex(table.map(({ start, offset }) => [offset > start ? start : start - offset, start]));
     const found = new Int32Array(locations.count);
     for (let row = 1; row < locations.count; row++) {
       const address = BigInt.asUintN(64, locations.address.at(row));

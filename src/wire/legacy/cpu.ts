@@ -4,7 +4,7 @@ import { TextLines } from '../text-lines.ts';
 import { AddressSamples } from './address-samples.ts';
 import { readJavaNames } from './java-names.ts';
 import { readMemoryMap } from './memory-map.ts';
-import { bounded, callOf } from './text.ts';
+import { bounded, callOf, checkDepth } from './text.ts';
 import { removeTwinLeaves } from './thread.ts';
 import { type CpuTitle, cpuTitleOf } from './words.ts';
 
@@ -43,6 +43,7 @@ function readSamples({ words, isJava }: CpuTitle, samples: AddressSamples, perio
     const count = words.next();
     const length = words.next();
     if (length > BigInt(words.left)) throw cut();
+    if (length > 0n) checkDepth(Number(length) - 1);
     stack.length = 0;
     for (let frame = 0; frame < Number(length); frame++) {
       const address = words.next();

@@ -45,7 +45,7 @@ export class GoComments {
   /** Of the comments on one sample these were all. */
   end(): void {
     if (this.#symbols.length === 0) return;
-    this.#samples.symbol(this.#address, ...this.#symbols);
+    this.#samples.symbol(this.#address, this.#symbols);
     this.#symbols = [];
   }
 

@@ -7,7 +7,9 @@ import { readMemoryMap } from './memory-map.ts';
 import { addresses, badLine, callOf, int64, isEmptyOrComment, seekMap } from './text.ts';
 
 export const GO_COUNT = /^([^ \t]+) profile: total [0-9]+$/;
-const SAMPLE = /^([0-9]+) @((?: 0x[0-9a-f]+)*)$/;
+const SAMPLE = /^([0-9]+) @([ x0-9a-f]*)$/;
+/** Asked once a stack is known to be of bounded length: repeating a group takes stack for each. */
+const STACK = /^(?: 0x[0-9a-f]+)*$/;
 
 /**
  * A count profile of Go with `debug=1`: `goroutine profile: total 7`, then `<count> @ <addresses>`, each with comments.
@@ -29,8 +31,10 @@ export function decodeGoCount(raw: Uint8Array, losses: Losses | undefined): Colu
     }
     comments.end();
     const [, count, stack] = SAMPLE.exec(lines.text) ?? [];
-    if (count === undefined) throw badLine('this is neither a count with addresses nor a comment', lines);
-    samples.add(addresses(stack!, lines).map(callOf), int64(count, lines));
+    const found = addresses(stack ?? '', lines);
+    if (count === undefined || !STACK.test(stack!))
+      throw badLine('this is neither a count with addresses nor a comment', lines);
+    samples.add(found.map(callOf), int64(count, lines));
   }
   comments.end();
   seekMap(lines);

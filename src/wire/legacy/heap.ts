@@ -66,8 +66,9 @@ export function decodeHeap(raw: Uint8Array, losses: Losses | undefined): Columns
     comments.end();
     const found = SAMPLE.exec(line);
     if (!found) throw badLine('this is no sample of a heap profile', lines);
-    const [use, all] = [numbersOf(found[1]!, found[2]!, lines), numbersOf(found[3]!, found[4]!, lines)];
-    const groups = hasAllocated ? [all, use] : [use];
+    const use = numbersOf(found[1]!, found[2]!, lines);
+    // Where it is not told apart, what was allocated says nothing, and some writers do not keep it right.
+    const groups = hasAllocated ? [numbersOf(found[3]!, found[4]!, lines), use] : [use];
     let size = 0n;
     for (const { count, bytes } of groups) if (count !== 0n) size = bytes / count;
     const values = groups.flatMap(({ count, bytes }) =>

@@ -12,7 +12,7 @@ export function readJavaNames(lines: TextLines, samples: AddressSamples): void {
     const [, hex, what] = NAME.exec(trimBlanks(lines.text)) ?? [];
     if (hex === undefined) continue;
     const frame = address(hex, lines);
-    if (samples.has(frame)) samples.symbol(frame, symbolOf(what!));
+    if (samples.has(frame)) samples.symbol(frame, [symbolOf(what!)]);
   } while (lines.next());
 }
 

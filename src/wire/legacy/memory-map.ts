@@ -13,6 +13,9 @@ export interface Mapped {
 /** A longer line is none of a memory map; it also bounds what `$name` may grow to. */
 const MAX_LINE = 4096;
 const MAX_NAMES = 64;
+/** Longest name, characters, and how often one may be looked for: each time costs as much as all names are long. */
+const MAX_NAME = 64;
+const MAX_LOOKS = 100_000;
 /** Linux allows 65 530 unless told otherwise. */
 const MAX_RANGES = 100_000;
 const RANGE = '^[ \\t]*(?:0x)?([0-9a-fA-F]+)[ \\t-][ \\t]*(?:0x)?([0-9a-fA-F]+):?(?:[ \\t]+([-rwxps]+)(?=[ \\t]|$))?';
@@ -34,8 +37,12 @@ const LIBRARY = /[.]so$|[.]so[._][0-9]+/;
 export function readMemoryMap(lines: TextLines): Mapped[] {
   const table: Mapped[] = [];
   const names: [name: string, value: string][] = [];
+  let looks = 0;
   while (lines.next()) {
     if (lines.text.length > MAX_LINE) continue;
+    if (names.length > 0) looks += countOf(lines.text, '$');
+    if (looks > MAX_LOOKS)
+      throw new DecodeError('too_many_elements', `a memory map has more than ${MAX_LOOKS} names to replace`);
     const line = replaced(lines.text.replace(LOGGED, ''), names);
     if (line === undefined) continue;
     const entry = entryOf(line);
@@ -46,10 +53,17 @@ export function readMemoryMap(lines: TextLines): Mapped[] {
       continue;
     }
     const equals = line.indexOf('=');
-    if (equals >= 0 && names.length < MAX_NAMES)
-      names.push([`$${trimBlanks(line.slice(0, equals))}`, trimBlanks(line.slice(equals + 1))]);
+    if (equals < 0 || names.length === MAX_NAMES) continue;
+    const name = trimBlanks(line.slice(0, equals));
+    if (name.length <= MAX_NAME) names.push([`$${name}`, trimBlanks(line.slice(equals + 1))]);
   }
   return massaged(table);
+}
+
+function countOf(text: string, character: string): number {
+  let count = 0;
+  for (let at = text.indexOf(character); at >= 0; at = text.indexOf(character, at + 1)) count++;
+  return count;
 }
 
 /** Undefined where it would become too long. */

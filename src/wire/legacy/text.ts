@@ -1,5 +1,6 @@
 // What the text forms of before protobuf have in common: numbers, addresses, and what a wrong line is.
 import { DecodeError } from '../decode-error.ts';
+import { MAX_FRAMES } from '../pprof/limits.ts';
 import { type TextLines, trimBlanks } from '../text-lines.ts';
 
 const INTEGER = /^-?[0-9]{1,19}$/;
@@ -44,11 +45,19 @@ export function address(hex: string, lines: TextLines): bigint {
   return value;
 }
 
-/** All addresses in a text, in their order. */
+/** All addresses in a text, in their order. @throws DecodeError too_deep, bad_legacy */
 export function addresses(text: string, lines: TextLines): bigint[] {
   const found: bigint[] = [];
-  for (const [, hex] of text.matchAll(HEX)) found.push(address(hex!, lines));
+  for (const [, hex] of text.matchAll(HEX)) {
+    checkDepth(found.length);
+    found.push(address(hex!, lines));
+  }
   return found;
+}
+
+/** Whether a stack may have one frame more. @throws DecodeError too_deep */
+export function checkDepth(frames: number): void {
+  if (frames >= MAX_FRAMES) throw new DecodeError('too_deep', `a stack has more than ${MAX_FRAMES} frames`);
 }
 
 /** Where a call returns to, as the instruction before it: where the call is. */

@@ -3,7 +3,17 @@ import type { Losses } from '../convert/losses.ts';
 import { TextLines, trimBlanks, utf8 } from '../text-lines.ts';
 import { AddressSamples } from './address-samples.ts';
 import { readMemoryMap } from './memory-map.ts';
-import { address, addresses, badLine, bounded, callOf, isEmptyOrComment, isMapTitle, seekMap } from './text.ts';
+import {
+  address,
+  addresses,
+  badLine,
+  bounded,
+  callOf,
+  checkDepth,
+  isEmptyOrComment,
+  isMapTitle,
+  seekMap,
+} from './text.ts';
 
 export const THREADS_TITLE = /^--- threadz [0-9]+ ---/;
 export const THREAD_TITLE = /^--- Thread ([0-9a-fA-F]+) \(name: (.*)\/([0-9]+)\) stack: ---/;
@@ -48,6 +58,7 @@ function readThread(lines: TextLines, samples: AddressSamples): bigint[] | undef
       isSame = true;
       continue;
     }
+    checkDepth(stack.length);
     const [, hex, name] = SYMBOL.exec(line) ?? [];
     if (hex === undefined) {
       for (const one of addresses(line, lines)) stack.push(stack.length === 0 ? one : callOf(one));
@@ -55,7 +66,7 @@ function readThread(lines: TextLines, samples: AddressSamples): bigint[] | undef
     }
     const at = address(hex, lines);
     stack.push(stack.length === 0 ? at : callOf(at));
-    samples.symbol(stack.at(-1)!, { name: utf8(name!), file: '', line: 0n });
+    samples.symbol(stack.at(-1)!, [{ name: utf8(name!), file: '', line: 0n }]);
   }
   return isSame || stack.length === 0 ? undefined : stack;
 }

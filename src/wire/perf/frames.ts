@@ -10,8 +10,8 @@ const SOURCE_LINE = /^[ \t]+([^ \t].*):([0-9]{1,9})$/;
 const OFFSET = /\+0x[0-9a-f]+$/;
 /** About what a place costs in the table here, besides its text, bytes. */
 const PLACE_BYTES = 120;
-/** Of frames that were inlined into one. */
-const MAX_INLINED = 1000;
+/** Lines of one place: frames that were inlined into it, and source lines behind each. Compilers stop at some dozens. */
+const MAX_LINES = 2000;
 
 interface Frame {
   readonly address: string;
@@ -77,7 +77,10 @@ export class Frames {
       if (this.#rows.size >= MAX_IDS)
         throw new DecodeError('too_many_elements', `there are more than ${MAX_IDS} places`);
       takeRoom(PLACE_BYTES + lines.length);
-      row = this.#add(lines.split('\n', 2 * MAX_INLINED));
+      const own = lines.split('\n', MAX_LINES + 1);
+      if (own.length > MAX_LINES)
+        throw new DecodeError('too_deep', `a place has more than ${MAX_LINES} inlined frames`);
+      row = this.#add(own);
       this.#rows.set(lines, row);
     }
     return row;

@@ -6,6 +6,8 @@ export const MAX_ELEMENTS = 4_000_000;
 export const MAX_IDS = 1_000_000;
 /** Columns of values. Real profiles have up to 8. */
 export const MAX_SAMPLE_TYPES = 256;
+/** Frames of one stack in a form of text. The deepest that was seen has 20 000, of a recursion that a runtime stopped; beyond that it is made up. */
+export const MAX_FRAMES = 65_536;
 /** Labels, lines, or comments: each may cost 2 bytes in a message and 20 to 24 decoded. Real profiles have up to 60 000. */
 export const MAX_DETAILS = 8_000_000;
 

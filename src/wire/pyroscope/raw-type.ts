@@ -60,23 +60,25 @@ export function rawTypeOf(app: string): { readonly app: string; readonly suffix:
   return raw ? { app: app.slice(0, dot), suffix: app.slice(dot), raw } : { app, suffix: '' };
 }
 
-/** Forms whose type is the last part of the application's name. */
 const RAW_FORMS: ReadonlySet<Form> = new Set(['groups', 'lines', 'tree', 'trie', 'speedscope']);
+
+/** Whether /ingest tells the type of this form by the last part of the application's name. */
+export const isRawForm = (form: Form): boolean => RAW_FORMS.has(form);
 
 /** The application itself. */
 export function applicationOf(app: string, form: Form): string {
-  return RAW_FORMS.has(form) ? rawTypeOf(app).app : app;
+  return isRawForm(form) ? rawTypeOf(app).app : app;
 }
 
 /** The name with which /ingest gets an application of this form again: with the type that it came with. */
 export function suffixOf(app: string, form: Form): string {
-  return RAW_FORMS.has(form) ? rawTypeOf(app).suffix : '';
+  return isRawForm(form) ? rawTypeOf(app).suffix : '';
 }
 
-/** @throws DecodeError unknown_profile_type */
-export function neededRawType(app: string): RawType {
-  const { raw } = rawTypeOf(app);
-  if (raw) return raw;
+/** As `rawTypeOf`. @throws DecodeError unknown_profile_type */
+export function neededRawType(name: string): { readonly app: string; readonly raw: RawType } {
+  const { app, raw } = rawTypeOf(name);
+  if (raw) return { app, raw };
   const known = ['.cpu', '.wall', '.alloc_space', '.inuse_space', '.mutex_duration'].join(', ');
   throw new DecodeError(
     'unknown_profile_type',

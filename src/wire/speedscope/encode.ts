@@ -33,8 +33,11 @@ export function encodeSpeedscope(sources: readonly SpeedscopeSource[], losses?: 
   out.text(`,"name":${JSON.stringify(fileName(sources))},"activeProfileIndex":${firstShown(sources)},"profiles":[`);
   let separator = '';
   for (const [number, source] of sources.entries()) {
-    if (source.columns.sampleTypes.length > 0) out.text(separator);
-    else continue;
+    if (source.columns.sampleTypes.length === 0) {
+      losses?.add('speedscope_no_type', source.columns.samples.count);
+      continue;
+    }
+    out.text(separator);
     separator = ',';
     new SourceWriter(out, frames, source, number, sources.length > 1).write(losses);
   }

@@ -1,4 +1,6 @@
 import type { Samples } from '../../model/columns/samples.ts';
+import { DecodeError } from '../decode-error.ts';
+import { MAX_SAMPLE_TYPES } from '../pprof/limits.ts';
 import type { ProfileReader } from './decode-profile.ts';
 
 /**
@@ -35,6 +37,8 @@ function widen(group: readonly ProfileReader[]): void {
   const { builder } = first!;
   const { samples } = builder.columns;
   const width = group.length;
+  if (width > MAX_SAMPLE_TYPES)
+    throw new DecodeError('too_many_elements', `a profile has more than ${MAX_SAMPLE_TYPES} sample types`);
   samples.values.ensure(samples.count * width);
   for (let row = samples.count - 1; row > 0; row--) samples.values.copy(row, row * width);
   const { halves } = samples.values;

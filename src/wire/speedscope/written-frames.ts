@@ -1,31 +1,60 @@
 import type { Columns } from '../../model/columns/columns.ts';
 import { Rows } from '../../model/columns/growth.ts';
-import type { JsonText } from './json-text.ts';
+import { DecodeError } from '../decode-error.ts';
+import { MAX_IDS } from '../pprof/limits.ts';
+import { type JsonText, MAX_FILE_BYTES } from './json-text.ts';
 
 const COMMA = 0x2c;
 /** Of a location that was not met yet. */
 const UNMET = 0xffffffff;
 
-/** The frames of a file; those of the same name, file, line and column are one. */
-export class FrameList {
-  readonly #rows = new Map<string, number>();
+interface Frame {
+  /** Rows of the list's texts. */
+  readonly name: number;
+  readonly file: number;
+  readonly line: bigint;
+  readonly column: bigint;
+}
 
-  /** @param json what stands in `shared.frames` */
-  row(json: string): number {
-    let row = this.#rows.get(json);
+/** The frames of a file; those of the same name, file, line and column are one. A text is held once, however many frames have it. */
+export class FrameList {
+  readonly #texts: string[] = [''];
+  readonly #textRows = new Map<string, number>([['', 0]]);
+  readonly #frames: Frame[] = [];
+  readonly #rows = new Map<string, number>();
+  /** What the texts of all frames will take in the file, at the least. */
+  #bytes = 0;
+
+  text(text: string): number {
+    let row = this.#textRows.get(text);
     if (row === undefined) {
-      row = this.#rows.size;
-      this.#rows.set(json, row);
+      row = this.#texts.push(text) - 1;
+      this.#textRows.set(text, row);
+    }
+    return row;
+  }
+
+  /** @throws DecodeError too_large: what cannot become a file is not put together first */
+  row(frame: Frame): number {
+    const key = `${frame.name},${frame.file},${frame.line},${frame.column}`;
+    let row = this.#rows.get(key);
+    if (row === undefined) {
+      this.#bytes += this.#texts[frame.name]!.length + this.#texts[frame.file]!.length;
+      if (this.#bytes > MAX_FILE_BYTES || this.#frames.length === MAX_IDS)
+        throw new DecodeError('too_large', `frames of more than ${MAX_FILE_BYTES} bytes, or more than ${MAX_IDS}`);
+      row = this.#frames.push(frame) - 1;
+      this.#rows.set(key, row);
     }
     return row;
   }
 
   write(out: JsonText): void {
-    let separator = '';
-    for (const json of this.#rows.keys()) {
-      out.text(separator);
-      out.text(json);
-      separator = ',';
+    for (const [row, { name, file, line, column }] of this.#frames.entries()) {
+      out.text(`${row === 0 ? '' : ','}{"name":${JSON.stringify(this.#texts[name])}`);
+      if (file !== 0) out.text(`,"file":${JSON.stringify(this.#texts[file])}`);
+      if (line !== 0n) out.text(`,"line":${line}`);
+      if (column !== 0n) out.text(`,"col":${column}`);
+      out.text('}');
     }
   }
 }
@@ -42,6 +71,8 @@ export class LocationFrames {
   readonly #start: Uint32Array;
   readonly #end: Uint32Array;
   readonly #frames = new Rows();
+  /** By row of strings: 1 + its row among the texts of the list, 0 for not met yet. */
+  readonly #texts: Uint32Array;
 
   constructor(columns: Columns, list: FrameList) {
     this.#columns = columns;
@@ -49,6 +80,7 @@ export class LocationFrames {
     this.unmet = columns.locations.count - 1;
     this.#start = new Uint32Array(columns.locations.count).fill(UNMET);
     this.#end = new Uint32Array(columns.locations.count);
+    this.#texts = new Uint32Array(columns.strings.count);
   }
 
   /** Writes the stack of a sample, root first, as an array of frames. */
@@ -82,24 +114,25 @@ export class LocationFrames {
       const fn = lines.function[line]!;
       const system = functions.systemName[fn]!;
       const named = functions.name[fn]! || system;
-      const name = fn === 0 ? hex(address) : strings.text(named);
-      const file = fn === 0 ? '' : strings.text(functions.file[fn]!);
-      this.#add(name, file, lines.line.at(line), lines.column.at(line));
+      const name = fn === 0 ? this.#list.text(hex(address)) : this.#text(named);
+      const file = fn === 0 ? 0 : this.#text(functions.file[fn]!);
+      this.#add({ name, file, line: lines.line.at(line), column: lines.column.at(line) });
       if (fn === 0) isRicher = true;
       else
         isRicher ||= functions.startLine.at(fn) !== 0n || (system !== 0 && !strings.same(system, functions.name[fn]!));
     }
-    if (end === first) this.#add(hex(address), '', 0n, 0n);
+    if (end === first) this.#add({ name: this.#list.text(hex(address)), file: 0, line: 0n, column: 0n });
     this.#end[location] = this.#frames.length;
     if (isRicher) this.richer++;
   }
 
-  #add(name: string, file: string, line: bigint, column: bigint): void {
-    let json = `{"name":${JSON.stringify(name)}`;
-    if (file !== '') json += `,"file":${JSON.stringify(file)}`;
-    if (line !== 0n) json += `,"line":${line}`;
-    if (column !== 0n) json += `,"col":${column}`;
-    this.#frames.push(this.#list.row(`${json}}`));
+  #add(frame: Frame): void {
+    this.#frames.push(this.#list.row(frame));
+  }
+
+  #text(string: number): number {
+    if (this.#texts[string] === 0) this.#texts[string] = 1 + this.#list.text(this.#columns.strings.text(string));
+    return this.#texts[string]! - 1;
   }
 }
 

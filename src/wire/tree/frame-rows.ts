@@ -3,9 +3,8 @@ import type { ColumnsBuilder } from '../../model/columns/builder.ts';
 import { grown } from '../../model/columns/growth.ts';
 import { StringIndex } from '../../model/columns/string-index.ts';
 import { DecodeError } from '../decode-error.ts';
-import { MAX_FRAMES } from '../folded/limits.ts';
 import { NamedPlaces } from '../folded/named-places.ts';
-import { MAX_ELEMENTS } from '../pprof/limits.ts';
+import { MAX_ELEMENTS, MAX_FRAMES } from '../pprof/limits.ts';
 import { MAX_NAME_BYTES } from './limits.ts';
 
 /** The path from the root to where a walk over nodes is, as rows of locations, and samples of it. */

@@ -16,6 +16,8 @@ export class Nodes {
   readonly #parent: number[] = [];
   readonly #numbers = new Map<number, number>();
   readonly #stack: number[] = [];
+  /** By node: the next one towards the root that has a location. Made once all nodes are known. */
+  #caller: Int32Array | undefined;
 
   get count(): number {
     return this.location.length;
@@ -62,10 +64,27 @@ export class Nodes {
 
   /** A new sample with the stack of a node; its row. Only after `checkNoCycle`. */
   sample(node: number, builder: ColumnsBuilder, value: bigint): number {
+    this.#caller ??= this.#callers();
     const stack = this.#stack;
     let length = 0;
-    for (let at = node; at !== NONE; at = this.#parent[at]!)
-      if (this.location[at] !== 0) stack[length++] = this.location[at]!;
+    // Nodes without a location are passed over at once: what is walked here lies in columns then, which are bounded.
+    for (let at = this.location[node] === 0 ? this.#caller[node]! : node; at !== NONE; at = this.#caller[at]!)
+      stack[length++] = this.location[at]!;
     return builder.sample(stack, length, value);
+  }
+
+  /** O(n): each node is walked over once. */
+  #callers(): Int32Array {
+    const parent = this.#parent;
+    const unknown = NONE - 1;
+    const caller = new Int32Array(this.count).fill(unknown);
+    for (let from = 0; from < this.count; from++) {
+      if (caller[from] !== unknown) continue;
+      let at = parent[from]!;
+      while (at !== NONE && this.location[at] === 0 && caller[at] === unknown) at = parent[at]!;
+      const found = at === NONE || this.location[at] !== 0 ? at : caller[at]!;
+      for (let on = from; on !== at; on = parent[on]!) caller[on] = found;
+    }
+    return caller;
   }
 }

@@ -74,3 +74,16 @@ test('a form that must be decoded is looked at here only where it is small and n
   const there = await one.examine({ form: 'groups', encoding: 'gzip', bytes: gzipSync(text) }, MAX);
   assert.deepEqual([there.summary.types[0]?.total, pool.usage.threads], [3n, 1]);
 });
+
+test('labels beside a small recording are not read here either; what is wrong with us is not told to senders', async t => {
+  const { pool, examiner: one } = examiner(t);
+  const small = { form: 'groups', encoding: 'identity', bytes: Buffer.from('main;work 3\n') } as const;
+  await one.examine(small, MAX, { door: 'ingest', query: 'name=app', parts: { labels: Buffer.of(0) } });
+  assert.equal(pool.usage.threads, 1);
+  const failing = { run: async () => ({ kind: 'failed', reason: 'bug', message: 'RangeError\n at /srv/secret.ts' }) };
+  const broken = new Examiner(failing as never, new SlabPool({ budgetBytes: 1 << 28 }));
+  await assert.rejects(broken.examine(large, MAX), (error: unknown) => {
+    assert.ok(error instanceof DecodeError && error.reason === 'unreadable');
+    return !error.message.includes('secret');
+  });
+});

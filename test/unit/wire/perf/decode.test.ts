@@ -161,3 +161,10 @@ test('perf is told by its first sample, not by any line with a number and a colo
   for (const text of ['goroutine 1 [running]:\nmain.main()\n', 'version 3 notes:\nnothing\n', 'main;f 10\n', ''])
     assert.equal(isPerf(Buffer.from(text)), false, text);
 });
+
+test('a place of more inlined frames than any compiler makes is refused, as its own frame is behind them', () => {
+  const inlined = Array.from({ length: 2500 }, (_none, at) => `\t 1f f${at} (inlined)\n`).join('');
+  assert.throws(() => decode(`demo 12 1.000001: 1 cycles:\n${inlined}\t 1f main (/bin/prog)\n\n`), {
+    reason: 'too_deep',
+  });
+});

@@ -274,3 +274,30 @@ test('a file that stacks of many sample types would make huge is refused', () =>
     (error: unknown) => error instanceof DecodeError && error.reason === 'too_large',
   );
 });
+
+/** A profile of one function with a name of this length, at as many lines. */
+function long(name: number, lines: number, types: readonly { type: string; unit: string }[]): SpeedscopeSource {
+  const builder = new ColumnsBuilder(types);
+  const fn = builder.function({ name: builder.string('n'.repeat(name)) });
+  for (let line = 1; line <= lines; line++) builder.sample([builder.location({ function: fn, line })], 1, 1n);
+  return { name: 'long', columns: builder.columns };
+}
+const CPU = [{ type: 'cpu', unit: 'nanoseconds' }];
+
+test('frames that share a long name are put together only where they can become a file', () => {
+  assert.throws(() => encodeSpeedscope([long(1_000_000, 1000, CPU)]), { reason: 'too_large' });
+  const sound = encodeSpeedscope([long(1_000_000, 3, CPU)]);
+  assert.equal(JSON.parse(Buffer.from(sound).toString()).shared.frames[2].line, 3);
+});
+
+test('a source without a sample type is left out and counted', () => {
+  const losses = new Losses();
+  const file = encodeSpeedscope([long(1, 2, []), long(1, 2, CPU)], losses);
+  assert.equal(decodeSpeedscope(file).length, 1);
+  assert.equal(losses.list().find(({ reason }) => reason === 'speedscope_no_type')?.items, 2);
+});
+
+test('a file of ours does not grow more sample types than a profile may have', () => {
+  const types = Array.from({ length: 257 }, (_none, at) => ({ type: `t${at}`, unit: 'count' }));
+  assert.throws(() => decodeSpeedscope(encodeSpeedscope([long(1, 1, types)])), { reason: 'too_many_elements' });
+});

@@ -135,3 +135,16 @@ test('what is wrong', () => {
     reason: 'too_many_elements',
   });
 });
+
+test('nodes that are no frame cost no more than themselves, and are left out of stacks', () => {
+  const count = 300_000;
+  const nodes = Array.from({ length: count }, (_none, at) => ({
+    id: at + 1,
+    hitCount: 1,
+    ...(at + 1 < count && { children: [at + 2] }),
+    ...((at === 0 || at === count - 1) && { callFrame: frame(at === 0 ? 'first' : 'last') }),
+  }));
+  const { samples } = decode({ nodes });
+  const depth = (row: number) => samples.stackEnd[row]! - samples.stackStart[row]!;
+  assert.deepEqual([samples.count, depth(0), depth(1), depth(count - 1)], [count, 1, 1, 2]);
+});
