@@ -1,9 +1,9 @@
 // `flamegate convert | inspect | diff`: files of profiles, without a gateway.
+import { plain } from '../terminal.ts';
 import { convert } from './convert.ts';
 import { diff } from './diff.ts';
 import { inspect } from './inspect.ts';
 import type { ProfileOptions, Speaker } from './options.ts';
-import { plain } from './print.ts';
 import { Refusal } from './refusal.ts';
 
 export type ProfileVerb = 'convert' | 'inspect' | 'diff';

@@ -1,9 +1,9 @@
 // `flamegate diff A B`.
+import { plain, table } from '../terminal.ts';
 import { type Comparison, compare, type Over, overLimit, type Pair, type Side, sideOf } from './comparison.ts';
 import { PIPE } from './input.ts';
 import { type Opened, open } from './open.ts';
 import type { ProfileOptions, Speaker } from './options.ts';
-import { plain, table } from './print.ts';
 import { DONE, FAILED, MISUSED, Refusal } from './refusal.ts';
 import { sayLosses } from './say-losses.ts';
 import { candidates, listed, type NamedProfile, preferred, typeAt, typesOf } from './select.ts';

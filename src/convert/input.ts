@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import type { Encoding } from '../model/payload.ts';
 import { DecodeError } from '../wire/decode-error.ts';
-import { gunzipHere, isGzip } from '../wire/gzip.ts';
+import { encodingOf, gunzipHere, MAX_LAYERS } from '../wire/gzip.ts';
 import { inflate } from '../wire/inflate.ts';
 import { Refusal, refusalOf } from './refusal.ts';
 
@@ -12,9 +12,6 @@ import { Refusal, refusalOf } from './refusal.ts';
  * owner waits.
  */
 export const MAX_FILE_BYTES = 1024 ** 3;
-/** Some tools compress what is compressed already. More than this is no profile. */
-const MAX_LAYERS = 3;
-const ZSTD_MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
 /** Read at a time, bytes. */
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -75,9 +72,4 @@ export async function unpacked(bytes: Uint8Array): Promise<Pick<Input, 'layers' 
         ? gunzipHere(raw, MAX_FILE_BYTES)
         : await inflate({ encoding, bytes: raw }, MAX_FILE_BYTES, { worker: true }, lent => Buffer.from(lent));
   }
-}
-
-function encodingOf(bytes: Uint8Array): Encoding {
-  if (isGzip(bytes)) return 'gzip';
-  return ZSTD_MAGIC.equals(bytes.subarray(0, ZSTD_MAGIC.length)) ? 'zstd' : 'identity';
 }

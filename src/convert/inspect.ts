@@ -1,5 +1,7 @@
 // `flamegate inspect FILE`.
+
 import { keyIn } from '../model/attributes.ts';
+import { counted, plain, table } from '../terminal.ts';
 import {
   type FileFinding,
   findingsOf,
@@ -10,7 +12,6 @@ import {
 } from './findings.ts';
 import { open } from './open.ts';
 import type { ProfileOptions, Speaker } from './options.ts';
-import { counted, plain, table } from './print.ts';
 import { DONE } from './refusal.ts';
 import { sayLosses } from './say-losses.ts';
 import { candidates, type NamedProfile, preferred } from './select.ts';

@@ -3,33 +3,18 @@ import type { Encoding, Form } from '../model/payload.ts';
 import { Losses } from '../wire/convert/losses.ts';
 import { type About, readProfiles } from '../wire/convert/read.ts';
 import { partsOf } from '../wire/otlp/decode.ts';
+import { formOfFile } from '../wire/otlp/requests.ts';
 import { skeletonOf } from '../wire/otlp/skeleton.ts';
-import { formOf } from '../wire/sniff.ts';
 import { type Input, readInput } from './input.ts';
 import type { ProfileOptions } from './options.ts';
-import { framesOf, readOtlpFile } from './otlp-file.ts';
+import { readOtlpFile } from './otlp-file.ts';
 import { MISUSED, Refusal, refusalOf } from './refusal.ts';
 import { type FoundProfile, type NamedProfile, named } from './select.ts';
-import { verdictOf } from './verdict.ts';
+import { FORM_NAMES, verdictOf } from './verdict.ts';
 
 /** What all columns of a file may take together, bytes. */
 const MAX_COLUMNS_BYTES = 2 * 1024 ** 3;
 
-/** What each form is called in `--from`, and for people. */
-const FORMS: Readonly<Record<Form, string>> = {
-  pprof: 'pprof',
-  otlp: 'OTLP profiles (protobuf or JSON)',
-  jfr: 'JFR',
-  groups: 'folded text',
-  lines: 'a stack a line',
-  tree: "Pyroscope's tree",
-  trie: "Pyroscope's trie",
-  speedscope: 'speedscope',
-  cpuprofile: "V8's .cpuprofile",
-  heapprofile: "V8's .heapprofile",
-  perf: 'the output of perf script',
-  legacy: 'what pprof was before protobuf',
-};
 /** Other names that people have for them. */
 const SYNONYMS: ReadonlyMap<string, Form> = new Map([
   ['folded', 'groups'],
@@ -60,23 +45,22 @@ export async function open(
   const labels = jfrLabels === undefined ? undefined : (await readInput(jfrLabels)).raw;
   const input = await readInput(file);
   const { name, raw, size, layers, writtenMs } = input;
-  const frames = asked === undefined || asked === 'otlp' ? framesOf(raw) : undefined;
-  const form = asked ?? (frames ? 'otlp' : formOf(raw));
+  const form = asked ?? formOfFile(raw);
   if (!form) throw unknown(name);
   if (labels && form !== 'jfr')
-    throw new Refusal(`${name}: is ${FORMS[form]}; --jfr-labels goes with JFR alone`, MISUSED);
+    throw new Refusal(`${name}: is ${FORM_NAMES[form]}; --jfr-labels goes with JFR alone`, MISUSED);
   const losses = new Losses();
   try {
     const opened = { name, size, layers, writtenMs, form, inflatedBytes: raw.length, losses };
     if (form === 'otlp') {
-      const { request, version } = readOtlpFile(raw, frames, losses);
+      const { request, version } = readOtlpFile(raw, losses);
       return { ...opened, raw: request, version, profiles: named(readParts(request, losses)) };
     }
     const origin = labels && { door: 'file', parts: { labels } };
     const profiles = read(form, raw, { badLines: 'skip', origin }, losses, MAX_COLUMNS_BYTES);
     return { ...opened, raw, version: verdictOf(form, raw), profiles: named(profiles) };
   } catch (error) {
-    throw refusalOf(`${name}: cannot be read as ${FORMS[form]}`, error);
+    throw refusalOf(`${name}: cannot be read as ${FORM_NAMES[form]}`, error);
   }
 }
 
@@ -100,14 +84,14 @@ function readParts(request: Uint8Array, losses: Losses): FoundProfile[] {
 }
 
 function formNamed(from: string): Form {
-  const form = SYNONYMS.get(from) ?? (Object.hasOwn(FORMS, from) ? (from as Form) : undefined);
+  const form = SYNONYMS.get(from) ?? (Object.hasOwn(FORM_NAMES, from) ? (from as Form) : undefined);
   if (form) return form;
-  const names = [...Object.keys(FORMS), ...SYNONYMS.keys()].join(', ');
+  const names = [...Object.keys(FORM_NAMES), ...SYNONYMS.keys()].join(', ');
   throw new Refusal(`--from is one of ${names}, not \`${from}\``, MISUSED);
 }
 
 function unknown(name: string): Refusal {
-  const { lines: _lines, tree: _tree, trie: _trie, ...told } = FORMS;
+  const { lines: _lines, tree: _tree, trie: _trie, ...told } = FORM_NAMES;
   return new Refusal(
     `${name}: no profile is recognised in it; looked for ${Object.values(told).join(', ')}; name what cannot be told by content: --from lines, tree or trie`,
   );

@@ -3,8 +3,11 @@ import type { Form } from '../model/payload.ts';
 /** A chunk's header: magic, two versions of two bytes each, and its size, big-endian. */
 const JFR_HEADER_BYTES = 16;
 
-const PLAIN: Readonly<Record<Exclude<Form, 'otlp' | 'jfr'>, string>> = {
+/** What each form is called; the keys are the names of `--from`. */
+export const FORM_NAMES: Readonly<Record<Form, string>> = {
   pprof: 'pprof',
+  otlp: 'OTLP profiles',
+  jfr: 'JFR',
   groups: 'folded text',
   lines: 'folded text, a stack a line',
   tree: 'Pyroscope tree',
@@ -21,9 +24,9 @@ const PLAIN: Readonly<Record<Exclude<Form, 'otlp' | 'jfr'>, string>> = {
  * @param raw that was read without an error
  */
 export function verdictOf(form: Exclude<Form, 'otlp'>, raw: Uint8Array): string {
-  if (form !== 'jfr') return PLAIN[form];
+  if (form !== 'jfr') return FORM_NAMES[form];
   const { versions, chunks } = jfrChunks(raw);
-  return `JFR ${versions.join(' and ')}, ${chunks} ${chunks === 1 ? 'chunk' : 'chunks'}`;
+  return `${FORM_NAMES.jfr} ${versions.join(' and ')}, ${chunks} ${chunks === 1 ? 'chunk' : 'chunks'}`;
 }
 
 /** Versions in the order in which they come. Chunks follow each other; the header tells how long one is. */

@@ -1,5 +1,6 @@
-// What people read of queues. Text that came from outside is shown without its control characters: it may not steer the terminal.
+// What people read of queues.
 import type { EntryView, ProfileView, QueueTally, Tally } from '../pipeline/outbox/operations.ts';
+import { plain, table } from '../terminal.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
@@ -22,23 +23,6 @@ export function ageText(ms: number): string {
   return m > 0 ? `${m}m${s}s` : `${s}s`;
 }
 
-export const plain = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, one => `\\u{${one.codePointAt(0)!.toString(16)}}`);
-
-/** Columns as wide as their widest cell. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_cell, at) => Math.max(...rows.map(row => row[at]!.length)));
-  return rows
-    .map(
-      row =>
-        `${row
-          .map((cell, at) => cell.padEnd(widths[at]!))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
-}
-
 export function tallyTable(queues: readonly QueueTally[], nowMs: number): string {
   const oldest = ({ oldestMs }: Tally) => (oldestMs === undefined ? '-' : ageText(nowMs - oldestMs));
   const rows = queues.map(({ queue, read, pending, inFlight, dead }) => [
@@ -52,7 +36,8 @@ export function tallyTable(queues: readonly QueueTally[], nowMs: number): string
       .join(', ') || '-',
     read ? '' : 'no exporter reads it',
   ]);
-  return table([['QUEUE', 'PENDING', 'BYTES', 'OLDEST', 'IN FLIGHT', 'DEAD LETTERS', ''], ...rows]);
+  const head = ['QUEUE', 'PENDING', 'BYTES', 'OLDEST', 'IN FLIGHT', 'DEAD LETTERS', ''];
+  return table('lllllll', [head, ...rows]);
 }
 
 export function entryText(entry: EntryView, nowMs: number): string {

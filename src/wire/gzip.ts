@@ -18,6 +18,11 @@ const LEAST_CHUNK_BYTES = 64;
 /** Compressed bytes that always hold the first block's first symbols: dynamic Huffman tables take at most about 320. */
 const PEEK_BYTES = 1024;
 
+/** Compressions around each other that are undone: `.pb.gz.zst` is two, and some tools compress what is compressed already. */
+export const MAX_LAYERS = 3;
+/** How zstd frames begin (RFC 8878). */
+const ZSTD_MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
+
 /** What zlib answers when asked for `info`: the engine tells how many bytes of the input it used. */
 interface Inflated {
   readonly buffer: Buffer;
@@ -29,6 +34,12 @@ const gzipAsync = promisify(gzipPooled);
 /** Whether the bytes begin as RFC 1952 wants it: magic and method deflate. */
 export function isGzip(bytes: Uint8Array): boolean {
   return bytes.length >= 3 && bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8;
+}
+
+/** The compression of a file, as its first bytes tell it. */
+export function encodingOf(bytes: Uint8Array): Encoding {
+  if (isGzip(bytes)) return 'gzip';
+  return ZSTD_MAGIC.equals(bytes.subarray(0, ZSTD_MAGIC.length)) ? 'zstd' : 'identity';
 }
 
 /** How far a compressed body may inflate, bytes. */

@@ -11,24 +11,14 @@ import { patchLabels } from '../../src/wire/pprof/patch.ts';
 import { scanPprof } from '../../src/wire/pprof/scan.ts';
 import { profileProto } from '../kit/oracles.ts';
 import { corpusProfiles, recordedProfiles, type SoundProfile } from '../kit/profiles.ts';
+import { measure } from './measure.ts';
 
 /** Time for one measurement, ms. */
 const MS = Number(process.env.CODEC_MS ?? 150);
-const ROUNDS = 5;
 const LABELS = [
   { key: 'env', value: 'production' },
   { key: 'region', value: 'eu-west-1' },
 ];
-
-/** Median of five rounds, µs of CPU per call; the Go program measures the same way. */
-function measure(work: () => void, ms: number): number {
-  const budget = ms / ROUNDS;
-  let times = 1;
-  for (let took = round(times, work); took < budget && times < 1e6; took = round(times, work))
-    times = Math.ceil(took > budget / 10 ? (times * budget) / took : times * 2);
-  const rounds = Array.from({ length: ROUNDS }, () => round(times, work) / times);
-  return rounds.sort((a, b) => a - b)[ROUNDS >> 1]! * 1000;
-}
 
 function works(work: () => void): boolean {
   try {
@@ -37,14 +27,6 @@ function works(work: () => void): boolean {
   } catch {
     return false;
   }
-}
-
-/** CPU time of the process, its compiler and collector threads included, ms: a busy machine does not change it much. */
-function round(times: number, work: () => void): number {
-  const start = process.cpuUsage();
-  for (let n = 0; n < times; n++) work();
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1000;
 }
 
 function setLabels(columns: Columns): void {

@@ -1,6 +1,6 @@
 const ROUNDS = 5;
 
-/** CPU time of the process, its compiler and collector threads included, ms. */
+/** CPU time of the process, its compiler and collector threads included, ms: a busy machine does not change it much. */
 function round(times: number, work: () => void): number {
   const start = process.cpuUsage();
   for (let n = 0; n < times; n++) work();
@@ -8,7 +8,7 @@ function round(times: number, work: () => void): number {
   return (user + system) / 1000;
 }
 
-/** Median of five rounds, µs of CPU per call. @param ms time for all rounds */
+/** Median of five rounds, µs of CPU per call; the Go programs measure the same way. @param ms time for all rounds */
 export function measure(work: () => void, ms: number): number {
   const budget = ms / ROUNDS;
   let times = 1;

@@ -17,8 +17,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ['api'],
   pipeline: ['api', 'model', 'telemetry', 'workers', 'config/plan.ts'],
   ui: ['api', 'net', 'pipeline/status.ts', 'pipeline/outbox/operations.ts'],
-  queue: ['api', 'model', 'net', 'config', 'pipeline'],
-  convert: ['api', 'model', 'wire'],
+  queue: ['api', 'model', 'net', 'config', 'pipeline', 'terminal.ts'],
+  convert: ['api', 'model', 'wire', 'terminal.ts'],
   ...Object.fromEntries(ROOMS.map(room => [room, COMPONENT])),
 };
 /** Files directly in src assemble the process and may import everything. */

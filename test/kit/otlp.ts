@@ -31,6 +31,16 @@ export const dictionary = (attributes = 1): number[] =>
     ...bytes(7, bytes(1, [0])),
   ]);
 
+/** Messages behind their lengths, as the Collector's file exporter writes protobuf. */
+export const framed = (messages: readonly Uint8Array[]): Buffer =>
+  Buffer.concat(
+    messages.flatMap(one => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32BE(one.length);
+      return [length, one];
+    }),
+  );
+
 /** A request of one profile whose content is `profile`. */
 export const request = (profile: number[], dict: number[] = dictionary(), resource: number[] = []): Buffer =>
   Buffer.from([...bytes(1, [...resource, ...bytes(2, bytes(2, profile))]), ...dict]);

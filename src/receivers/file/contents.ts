@@ -1,20 +1,13 @@
 // What lies in a file: compression, form, and the requests of OTLP.
 import type { Encoding, Form, Host, Memory, Origin, Payload } from '../../api/index.ts';
 import { DecodeError } from '../../wire/decode-error.ts';
-import { isGzip } from '../../wire/gzip.ts';
+import { encodingOf, MAX_LAYERS } from '../../wire/gzip.ts';
 import { inflate } from '../../wire/inflate.ts';
-import { formOf } from '../../wire/sniff.ts';
-import { documentsIn } from './json-lines.ts';
+import { formOfFile, requestsOf } from '../../wire/otlp/requests.ts';
 
 export const ORIGIN: Origin = { door: 'file' };
-/** Compressions around each other: `.pb.gz.zst` is two. */
-const MAX_LAYERS = 3;
 /** How long to wait where there is no room, ms. */
 const RETRY_AFTER_MS = 1000;
-/** How zstd frames begin (RFC 8878). */
-const ZSTD_MAGIC = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
-const OPEN_BRACE = 0x7b;
-const SPACES: readonly number[] = [0x20, 0x09, 0x0a, 0x0d];
 
 export interface Contents {
   readonly form: Form;
@@ -83,14 +76,9 @@ async function opened(file: Buffer, maxInflated: number, memory: Memory, held: H
   throw new DecodeError('unsupported_encoding', `compressed more than ${MAX_LAYERS} times`);
 }
 
-function encodingOf(bytes: Uint8Array): Encoding {
-  if (isGzip(bytes)) return 'gzip';
-  return ZSTD_MAGIC.equals(bytes.subarray(0, ZSTD_MAGIC.length)) ? 'zstd' : 'identity';
-}
-
 function knownForm(bytes: Uint8Array): Form {
   if (bytes.length === 0) throw new DecodeError('empty_body', 'there is nothing in it');
-  const form = formOf(bytes);
+  const form = formOfFile(bytes);
   if (form === undefined) throw new DecodeError('unknown_format', 'in no form that can be read');
   return form;
 }
@@ -98,15 +86,15 @@ function knownForm(bytes: Uint8Array): Form {
 async function otlpContents(bytes: Buffer, host: Host): Promise<Contents> {
   const payloads: Payload[] = [];
   const lost = new Map<string, number>();
-  const isJson = bytes[bytes.findIndex(byte => !SPACES.includes(byte))] === OPEN_BRACE;
-  for (const document of isJson ? documentsIn(bytes) : [bytes]) {
-    const { rewritten, summaries, references, losses } = await host.otlp(document, {
+  const { wire, requests } = requestsOf(bytes);
+  for (const received of requests) {
+    const { rewritten, summaries, references, losses } = await host.otlp(received, {
       signal: 'profiles',
-      wire: isJson ? 'json' : 'protobuf',
+      wire,
       version: 'auto',
       validate: 'full',
     });
-    const request = rewritten ?? document;
+    const request = rewritten ?? received;
     if (request.length === 0) continue;
     payloads.push({
       form: 'otlp',

@@ -13,7 +13,7 @@ import { DecodeError } from '../../wire/decode-error.ts';
 import type { Config } from './config.ts';
 import { contentsOf, Held } from './contents.ts';
 import type { Found } from './ledger.ts';
-import { PathPattern } from './pattern.ts';
+import type { PathPattern } from './pattern.ts';
 import { profilesOf } from './profiles.ts';
 import { isUnchanged, readWhole } from './whole-file.ts';
 
@@ -44,11 +44,11 @@ export class Delivery {
   readonly #dropped: Instrument;
   readonly #losses: Instrument;
 
-  constructor(config: Config, host: Host, next: Consumer<'profiles'>) {
+  constructor(config: Config, patterns: readonly PathPattern[], host: Host, next: Consumer<'profiles'>) {
     this.#config = config;
     this.#host = host;
     this.#next = next;
-    this.#patterns = config.include.map(text => new PathPattern(text));
+    this.#patterns = patterns;
     this.#rejected = counters.rejected(host.metrics);
     this.#dropped = counters.dropped(host.metrics);
     this.#losses = counters.losses(host.metrics);

@@ -36,8 +36,8 @@ export class FileReceiver implements Component {
   constructor(config: Config, host: Host, next: Consumer<'profiles'>) {
     this.#config = config;
     this.#host = host;
-    this.#delivery = new Delivery(config, host, next);
     this.#patterns = config.include.map(text => new PathPattern(text));
+    this.#delivery = new Delivery(config, this.#patterns, host, next);
     this.#excludes = config.exclude.map(exclusion);
   }
 

@@ -1,6 +1,7 @@
 import { ColumnsBuilder } from '../../model/columns/builder.ts';
 import type { Columns } from '../../model/columns/columns.ts';
 import { grown, takeRoom } from '../../model/columns/growth.ts';
+import { timesPeriod } from '../bounded.ts';
 import { DecodeError } from '../decode-error.ts';
 import { MAX_ELEMENTS } from '../pprof/limits.ts';
 import type { Correlations } from './correlations.ts';
@@ -12,8 +13,6 @@ const SETS = 2 ** 24;
 /** What an entry of a map takes, bytes, roughly. */
 const ENTRY_BYTES = 50;
 const SIGN = 0x80000000;
-
-const overflow = () => new DecodeError('value_overflow', 'a value is beyond 64 bits');
 
 /** One profile in the making. Events of equal stack and labels are one sample; values are added as halves, exact. */
 export class ProfileFiller {
@@ -64,12 +63,7 @@ export class ProfileFiller {
     columns.durationNanos = durationNanos;
     if (periodType) this.#builder.period(periodType[0], periodType[1], isTimed ? period : 0n);
     if (!isTimed) return columns;
-    const { values, count } = columns.samples;
-    for (let at = 0; at < count; at++) {
-      const value = values.at(at) * period;
-      if (BigInt.asIntN(64, value) !== value) throw overflow();
-      values.set(at, value);
-    }
+    timesPeriod(columns.samples, period);
     return columns;
   }
 
@@ -79,7 +73,8 @@ export class ProfileFiller {
     const before = halves[2 * at + 1]!;
     const high = (before + hi + (low > 0xffffffff ? 1 : 0)) >>> 0;
     // Two of one sign and a sum of the other.
-    if ((~(before ^ hi) & (before ^ high) & SIGN) !== 0) throw overflow();
+    if ((~(before ^ hi) & (before ^ high) & SIGN) !== 0)
+      throw new DecodeError('value_overflow', 'a value is beyond 64 bits');
     halves[2 * at] = low;
     halves[2 * at + 1] = high;
   }

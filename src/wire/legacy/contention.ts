@@ -1,10 +1,11 @@
 import type { Columns } from '../../model/columns/columns.ts';
+import { bounded } from '../bounded.ts';
 import type { Losses } from '../convert/losses.ts';
 import { TextLines, trimBlanks } from '../text-lines.ts';
 import { AddressSamples } from './address-samples.ts';
 import { GoComments } from './go-comments.ts';
 import { readMemoryMap } from './memory-map.ts';
-import { addresses, badLine, bounded, callOf, int64, seekMap, whole } from './text.ts';
+import { addresses, badLine, callOf, int64, seekMap, whole } from './text.ts';
 
 /** Of C++, and the two of Go. */
 export const CONTENTION_TITLE = /^--- (?:contentionz |mutex:|contention:)/;

@@ -1,10 +1,11 @@
 import type { Columns } from '../../model/columns/columns.ts';
+import { bounded } from '../bounded.ts';
 import { DecodeError } from '../decode-error.ts';
 import { TextLines } from '../text-lines.ts';
 import { AddressSamples } from './address-samples.ts';
 import { readJavaNames } from './java-names.ts';
 import { readMemoryMap } from './memory-map.ts';
-import { bounded, callOf, checkDepth } from './text.ts';
+import { callOf, checkDepth } from './text.ts';
 import { removeTwinLeaves } from './thread.ts';
 import { type CpuTitle, cpuTitleOf } from './words.ts';
 

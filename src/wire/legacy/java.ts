@@ -1,9 +1,10 @@
 import type { Columns } from '../../model/columns/columns.ts';
+import { bounded } from '../bounded.ts';
 import { TextLines, trimBlanks, utf8 } from '../text-lines.ts';
 import { AddressSamples } from './address-samples.ts';
 import { unsampled } from './heap-scale.ts';
 import { readJavaNames } from './java-names.ts';
-import { addresses, badLine, bounded, int64 } from './text.ts';
+import { addresses, badLine, int64 } from './text.ts';
 
 export const JAVA_TITLE = /^--- (heapz|contentionz) 1 ---[ \t]*$/;
 const ATTRIBUTE = /^([A-Za-z0-9_ ]+)=([A-Za-z0-9_ ]+)$/;

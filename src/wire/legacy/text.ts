@@ -26,12 +26,6 @@ export function int64(text: string, lines: TextLines): bigint {
   return value;
 }
 
-/** @throws DecodeError value_overflow beyond 64 bits */
-export function bounded(value: bigint): bigint {
-  if (BigInt.asIntN(64, value) !== value) throw new DecodeError('value_overflow', 'a value is beyond 64 bits');
-  return value;
-}
-
 /** The whole part. @throws DecodeError value_overflow beyond 64 bits */
 export function whole(value: number): bigint {
   if (!(Math.abs(value) < 2 ** 63)) throw new DecodeError('value_overflow', 'a value is beyond 64 bits');

@@ -1,19 +1,10 @@
 import type { Columns } from '../../model/columns/columns.ts';
+import { bounded } from '../bounded.ts';
 import type { Losses } from '../convert/losses.ts';
 import { TextLines, trimBlanks, utf8 } from '../text-lines.ts';
 import { AddressSamples } from './address-samples.ts';
 import { readMemoryMap } from './memory-map.ts';
-import {
-  address,
-  addresses,
-  badLine,
-  bounded,
-  callOf,
-  checkDepth,
-  isEmptyOrComment,
-  isMapTitle,
-  seekMap,
-} from './text.ts';
+import { address, addresses, badLine, callOf, checkDepth, isEmptyOrComment, isMapTitle, seekMap } from './text.ts';
 
 export const THREADS_TITLE = /^--- threadz [0-9]+ ---/;
 export const THREAD_TITLE = /^--- Thread ([0-9a-fA-F]+) \(name: (.*)\/([0-9]+)\) stack: ---/;

@@ -1,5 +1,6 @@
 import type { Columns } from '../../model/columns/columns.ts';
 import type { Form } from '../../model/payload.ts';
+import { timesPeriod } from '../bounded.ts';
 import { DecodeError } from '../decode-error.ts';
 
 /** What the stacks of a form without types measure, as the application's name says it by its last part: `my.app.cpu`. */
@@ -98,12 +99,7 @@ export function applyRawType(columns: Columns, raw: RawType, sampleRate: number)
   const period = BigInt(Math.trunc(NANOSECONDS / sampleRate));
   columns.periodType = { type: columns.strings.intern('cpu'), unit: columns.strings.intern('nanoseconds') };
   columns.period = period;
-  const { values } = columns.samples;
-  for (let at = 0; at < columns.samples.count; at++) {
-    const value = values.at(at) * period;
-    if (BigInt.asIntN(64, value) !== value) throw new DecodeError('value_overflow', 'a value is beyond 64 bits');
-    values.set(at, value);
-  }
+  timesPeriod(columns.samples, period);
 }
 
 /** Names the only sample type. */

@@ -1,6 +1,7 @@
 import { Rows, takeRoom } from '../../model/columns/growth.ts';
 import { Int64s } from '../../model/columns/int64.ts';
 import type { Samples } from '../../model/columns/samples.ts';
+import { bounded } from '../bounded.ts';
 import { DecodeError } from '../decode-error.ts';
 import { MAX_ELEMENTS } from '../pprof/limits.ts';
 
@@ -92,9 +93,7 @@ export class CallTree {
     if (passed < 0n) throw badEvents('events are not in the order of their time');
     if (passed === 0n || this.#open === 0) return;
     const before = this.#self.at(this.#open);
-    const sum = before + passed;
-    if (BigInt.asIntN(64, sum) !== sum)
-      throw new DecodeError('value_overflow', 'the time of a stack is beyond 64 bits');
+    const sum = bounded(before + passed, 'the time of a stack');
     if (before === 0n) this.#timed.push(this.#open);
     this.#self.set(this.#open, sum);
   }

@@ -1,4 +1,5 @@
 import { ColumnsBuilder } from '../../model/columns/builder.ts';
+import { bounded } from '../bounded.ts';
 import { DecodeError } from '../decode-error.ts';
 import { JsonCursor } from '../json-cursor.ts';
 import { MAX_ELEMENTS } from '../pprof/limits.ts';
@@ -208,9 +209,7 @@ export class ProfileReader {
   /** 0 for one that ends before it starts, as some do that were cut. */
   #duration(digits: number): bigint {
     const decimals = new Decimals(digits);
-    const duration = decimals.parse(this.#end) - decimals.parse(this.#start);
-    if (BigInt.asIntN(64, duration) !== duration)
-      throw new DecodeError('value_overflow', 'the duration of a profile is beyond 64 bits');
+    const duration = bounded(decimals.parse(this.#end) - decimals.parse(this.#start), 'the duration of a profile');
     return duration < 0n ? 0n : duration;
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { plain, table } from '../../../src/convert/print.ts';
 import { change, human, percentOf, percentText, timeText } from '../../../src/convert/units.ts';
+import { plain, table } from '../../../src/terminal.ts';
 
 test('three digits and the unit that fits', () => {
   assert.equal(human(1_730_000_000n, 'nanoseconds'), '1.73 s');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ageText, bytesText, entryText, plain, tallyTable } from '../../../src/queue/print.ts';
+import { ageText, bytesText, entryText, tallyTable } from '../../../src/queue/print.ts';
+import { plain } from '../../../src/terminal.ts';
 
 test('sizes and ages are short', () => {
   assert.deepEqual([0, 1023, 1024, 20_000, 3 * 2 ** 30].map(bytesText), [

@@ -8,7 +8,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import type { Result } from '../../../../src/api/index.ts';
 import { toJson } from '../../../../src/wire/otlp/json-write.ts';
 import { fixturesDir } from '../../../kit/corpus.ts';
-import { request as otlpRequest } from '../../../kit/otlp.ts';
+import { framed, request as otlpRequest } from '../../../kit/otlp.ts';
 import { numbered } from '../../../kit/pprof.ts';
 import { bytes, number, text } from '../../../kit/protobuf.ts';
 import { NOT_ACCEPTED, NOW_MS } from '../fixtures.ts';
@@ -102,9 +102,10 @@ test('OTLP keeps what its resources say; the path adds what is missing, in its s
   put('in/b.gz', gzipSync(otlp()));
   put('in/c.jsonl', Buffer.concat([json(named), Buffer.from('\n'), json(otlp()), Buffer.from('\n')]));
   put('in/d.json', JSON.stringify(JSON.parse(json(named).toString()), undefined, 2));
+  put('in/e.proto', framed([named, otlp()]));
   await receiver.start();
   await clock.look();
-  await arrived(4);
+  await arrived(5);
   const attributes = made.seen.map(({ batch }) => {
     assert.deepEqual([batch.dialect, batch.profiles[0]!.payload.form], ['otel', 'otlp']);
     return batch.profiles.map(profile => Object.fromEntries(profile.attributes));
@@ -113,6 +114,7 @@ test('OTLP keeps what its resources say; the path adds what is missing, in its s
   const sorted = attributes.sort((x, y) => JSON.stringify(x).localeCompare(JSON.stringify(y)));
   assert.deepEqual(sorted, [
     [own, { 'service.name': 'c', zone: 'eu' }],
+    [own, { 'service.name': 'e', zone: 'eu' }],
     [own],
     [own],
     [{ 'service.name': 'b', zone: 'eu' }],

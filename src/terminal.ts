@@ -1,4 +1,4 @@
-// Text for a terminal.
+// Text for a terminal, of whatever command.
 
 /** Text that came from outside, without its control characters: it may not steer the terminal. */
 export const plain = (text: string): string =>
